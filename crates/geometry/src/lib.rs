@@ -1,0 +1,26 @@
+//! Poses, pinhole cameras, rays, two-view fusion and image crops: the mathematics that nodes share.
+//!
+//! Conventions: SI units; a transform `a_from_b` maps points given in frame `b` to frame `a`; camera
+//! frames are optical frames (x right, y down, z forward); a pixel's centre has integer coordinates.
+
+mod align;
+mod camera;
+mod crop;
+mod frame;
+mod fuse;
+mod pose;
+mod ray;
+mod rig;
+mod view;
+
+pub use align::{TrackAlignment, align_tracks};
+pub use camera::{CameraError, PinholeCamera};
+pub use crop::CropResize;
+pub use frame::{WORLD_FRAME, camera_frame, dream_tool_frame, prefixed_frame, tool_frame};
+pub use fuse::{FuseError, Gaussian6, midpoint_pose, weighted_mean_pose};
+pub use pose::{
+    Pose, Twist6, mean_rotation, perturbed, pose_from_rows, pose_to_rows, relative_twist, rotation_angle_rad,
+};
+pub use ray::{ClosestPoints, Ray, RayError};
+pub use rig::{ArmMount, Rig, RigCamera, RigError, XyzRpy};
+pub use view::View;

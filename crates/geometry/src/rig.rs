@@ -1,0 +1,239 @@
+use crate::{CameraError, PinholeCamera, View, pose::Pose};
+use nalgebra::{Translation3, UnitQuaternion, Vector3};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// A rigid transform as people write it: metres, and roll, pitch, yaw in radians (URDF's convention).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct XyzRpy {
+    /// Translation, metres.
+    pub xyz_m: [f64; 3],
+    /// Rotations about the fixed x, y and z axes, radians.
+    pub rpy_rad: [f64; 3],
+}
+
+impl From<XyzRpy> for Pose {
+    fn from(value: XyzRpy) -> Pose {
+        let [roll, pitch, yaw] = value.rpy_rad;
+        Pose::from_parts(
+            Translation3::from(Vector3::from(value.xyz_m)),
+            UnitQuaternion::from_euler_angles(roll, pitch, yaw),
+        )
+    }
+}
+
+/// One calibrated camera of the rig.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RigCamera {
+    /// Intrinsics of the camera's own images.
+    pub camera: PinholeCamera,
+    /// Where its optical frame stands.
+    pub world_from_camera: Pose,
+}
+
+/// Where an arm stands.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmMount {
+    /// The robot's name: a file of `config/robots`.
+    pub robot: String,
+    /// What the driver puts before each joint's name.
+    #[serde(default)]
+    pub joint_prefix: String,
+    /// The pose of the arm's base.
+    pub world_from_base: XyzRpy,
+}
+
+/// Two calibrated cameras over a table, and the arms beside it. Read from `config/rigs/*.yaml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rig {
+    /// The name of the rig.
+    pub name: String,
+    /// The top view's camera.
+    pub top: RigCamera,
+    /// The side view's camera.
+    pub side: RigCamera,
+    /// The arms by name.
+    pub arms: BTreeMap<String, ArmMount>,
+}
+
+/// Why a rig file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RigError {
+    /// The file cannot be read.
+    #[error("cannot read the rig file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a rig.
+    #[error("the rig file {path} is not a rig")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_yaml_ng::Error,
+    },
+    /// A camera of the stereo pair is missing.
+    #[error("the rig {rig:?} has no camera {view}; it has {present:?}")]
+    MissingCamera {
+        /// The rig's name.
+        rig: String,
+        /// The view without a camera.
+        view: View,
+        /// The cameras there are.
+        present: Vec<String>,
+    },
+    /// A camera's numbers are implausible.
+    #[error("camera {view} of the rig")]
+    Camera {
+        /// The view.
+        view: View,
+        /// What is wrong.
+        source: CameraError,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RigFile {
+    name: String,
+    cameras: BTreeMap<String, CameraEntry>,
+    #[serde(default)]
+    arms: BTreeMap<String, ArmMount>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CameraEntry {
+    width: u32,
+    height: u32,
+    fx_px: f64,
+    fy_px: f64,
+    cx_px: f64,
+    cy_px: f64,
+    world_from_camera: XyzRpy,
+}
+
+impl Rig {
+    /// Reads a rig from a YAML file.
+    ///
+    /// # Errors
+    /// The file is unreadable or not a rig, a camera is missing, or its numbers are implausible.
+    pub fn read(path: &Path) -> Result<Self, RigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RigError::Read { path: path.to_owned(), source })?;
+        let file: RigFile = serde_yaml_ng::from_str(&text)
+            .map_err(|source| RigError::Parse { path: path.to_owned(), source })?;
+        let camera = |view: View| {
+            let entry = file.cameras.get(view.name()).ok_or_else(|| RigError::MissingCamera {
+                rig: file.name.clone(),
+                view,
+                present: file.cameras.keys().cloned().collect(),
+            })?;
+            let camera = PinholeCamera::new(
+                (entry.fx_px, entry.fy_px),
+                (entry.cx_px, entry.cy_px),
+                (entry.width, entry.height),
+            )
+            .map_err(|source| RigError::Camera { view, source })?;
+            Ok(RigCamera { camera, world_from_camera: entry.world_from_camera.into() })
+        };
+        Ok(Self {
+            top: camera(View::Top)?,
+            side: camera(View::Side)?,
+            name: file.name.clone(),
+            arms: file.arms,
+        })
+    }
+
+    /// The camera of a view.
+    pub fn camera(&self, view: View) -> &RigCamera {
+        match view {
+            View::Top => &self.top,
+            View::Side => &self.side,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CropResize;
+
+    fn paper() -> Rig {
+        Rig::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rigs/paper.yaml"))).unwrap()
+    }
+
+    fn refused(edit: impl Fn(&str) -> String) -> String {
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rigs/paper.yaml"))
+                .unwrap();
+        let dir = std::env::temp_dir().join(format!(
+            "rig-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&dir, edit(&text)).unwrap();
+        let error = Rig::read(&dir).unwrap_err();
+        std::fs::remove_file(&dir).unwrap();
+        std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source())
+            .map(|e| e.to_string())
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    #[test]
+    fn the_paper_rig_gives_the_authors_numbers_for_their_crop() {
+        let rig = paper();
+        let crop = CropResize::centred((1280, 720), (768, 448));
+        let top = crop.camera(&rig.top.camera);
+        let side = crop.camera(&rig.side.camera);
+        for (value, expected) in [
+            (top.fx_px, 566.37337239),
+            (top.cy_px, 232.6177436),
+            (side.fy_px, 569.43598633),
+            (side.cx_px, 379.1203559),
+        ] {
+            assert!((value - expected).abs() < 1e-9, "{value} is not {expected}");
+        }
+        let top_from_side = rig.top.world_from_camera.inverse() * rig.side.world_from_camera;
+        // A·B·A of the authors' calibration.
+        let expected = nalgebra::Vector3::new(0.0, -0.609443, 0.252440);
+        assert!((top_from_side.translation.vector - expected).norm() < 1e-5);
+        assert!((top_from_side.rotation.angle().to_degrees() - 45.0).abs() < 1e-4);
+    }
+
+    /// The authors' script used the side camera's intrinsics for both views.
+    #[test]
+    fn each_view_has_intrinsics_of_its_own() {
+        let rig = paper();
+        let crop = CropResize::centred((1280, 720), (768, 448));
+        let (top, side) = (crop.camera(&rig.top.camera), crop.camera(&rig.side.camera));
+        assert!((top.cx_px - side.cx_px - 11.36).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_rig_without_a_camera_names_it() {
+        let message = refused(|text| text.replace("  side:", "  third:"));
+        assert!(message.contains("no camera side") && message.contains("third"), "{message}");
+    }
+
+    #[test]
+    fn a_rig_with_intrinsics_of_another_size_is_refused() {
+        let message =
+            refused(|text| text.replace("width: 1280", "width: 768").replace("height: 720", "height: 448"));
+        assert!(message.contains("another image size"), "{message}");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused() {
+        assert!(refused(|text| text.replace("fx_px", "fx")).contains("fx"));
+    }
+}
