@@ -1,0 +1,60 @@
+use std::path::{Path, PathBuf};
+
+/// A configuration folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFolder(PathBuf);
+
+impl ConfigFolder {
+    /// Returns the folder that a user named, or else the first that exists of: `$DREAMITATE_CONFIG`,
+    /// `config` here, `share/dreamitate/config` of the installation that this program belongs to, and the
+    /// source tree that it was built from.
+    pub fn find(named: Option<&Path>) -> Self {
+        if let Some(named) = named {
+            return Self(named.to_owned());
+        }
+        if let Some(from_env) = std::env::var_os("DREAMITATE_CONFIG") {
+            return Self(from_env.into());
+        }
+        let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"));
+        // Installed by colcon the program lies in lib/dreamitate, two folders below the prefix.
+        let installed = std::env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.parent()?.parent()?.join("share/dreamitate/config")));
+        let candidates = [Some(PathBuf::from("config")), installed, Some(source.clone())];
+        Self(candidates.into_iter().flatten().find(|dir| dir.join("tasks").is_dir()).unwrap_or(source))
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The file of a task.
+    pub fn task(&self, name: &str) -> PathBuf {
+        self.file("tasks", name)
+    }
+
+    /// The file of a rig.
+    pub fn rig(&self, name: &str) -> PathBuf {
+        self.file("rigs", name)
+    }
+
+    /// The file of a tool.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.file("tools", name)
+    }
+
+    /// The file of a robot.
+    pub fn robot(&self, name: &str) -> PathBuf {
+        self.file("robots", name)
+    }
+
+    fn file(&self, kind: &str, name: &str) -> PathBuf {
+        // A path to a file of the user's own is taken as it is.
+        let given = Path::new(name);
+        if given.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            return given.to_owned();
+        }
+        self.0.join(kind).join(format!("{name}.yaml"))
+    }
+}

@@ -1,0 +1,9 @@
+//! Where the configuration lies: a task names its rig and its tools, a rig its arms.
+//!
+//! The folder holds `tasks/`, `rigs/`, `tools/` and `robots/`, one YAML a thing.
+
+mod folder;
+mod task;
+
+pub use folder::ConfigFolder;
+pub use task::{ConfigError, Task, TaskTool};

@@ -1,0 +1,199 @@
+use crate::TexturedMesh;
+use dreamitate_geometry::{PinholeCamera, Pose};
+
+/// A rectangle of an image, in pixels; it may reach outside the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Left column.
+    pub x_px: i32,
+    /// Upper row.
+    pub y_px: i32,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// A visible sample of a mesh.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment {
+    /// Index into the depth buffer.
+    pub index: usize,
+    /// Index of the triangle.
+    pub triangle: usize,
+    /// Texture coordinates.
+    pub u: f32,
+    /// Texture coordinates.
+    pub v: f32,
+}
+
+/// Triangles that reach nearer than this are left out rather than clipped.
+const NEAR_M: f32 = 0.05;
+
+impl Window {
+    /// The window of a whole image.
+    pub fn whole(camera: &PinholeCamera) -> Self {
+        Self { x_px: 0, y_px: 0, width: camera.width as usize, height: camera.height as usize }
+    }
+
+    /// The window around a mesh at a pose, `margin_px` wider on each side and at most a little larger than
+    /// the image; `None` where the mesh is not in front of the camera or not in the image at all.
+    pub fn around(
+        mesh: &TexturedMesh,
+        camera: &PinholeCamera,
+        camera_from_mesh: &Pose,
+        margin_px: i32,
+    ) -> Option<Self> {
+        let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
+        for vertex in &mesh.vertices {
+            let pixel = camera.project(&(camera_from_mesh * vertex.cast::<f64>()))?;
+            for (axis, value) in [pixel.x, pixel.y].into_iter().enumerate() {
+                low[axis] = low[axis].min(value);
+                high[axis] = high[axis].max(value);
+            }
+        }
+        let size = [camera.width, camera.height].map(|s| s as i32);
+        let first = [0, 1].map(|i| (low[i].floor() as i32 - margin_px).max(-margin_px));
+        let last = [0, 1].map(|i| (high[i].ceil() as i32 + margin_px).min(size[i] + margin_px - 1));
+        let inside = (0..2).all(|i| high[i] >= 0.0 && low[i] <= f64::from(size[i] - 1) && last[i] > first[i]);
+        inside.then(|| Self {
+            x_px: first[0],
+            y_px: first[1],
+            width: (last[0] - first[0] + 1) as usize,
+            height: (last[1] - first[1] + 1) as usize,
+        })
+    }
+}
+
+/// Draws a mesh into a depth buffer with `samples × samples` samples a pixel and hands each sample that is
+/// nearest so far to `write` (a nearer one may overwrite it later).
+///
+/// `depth` is `[window.height·samples, window.width·samples]`, metres along the optical axis,
+/// `f32::INFINITY` where nothing is drawn yet.
+pub fn rasterise(
+    mesh: &TexturedMesh,
+    camera: &PinholeCamera,
+    camera_from_mesh: &Pose,
+    window: Window,
+    samples: usize,
+    depth: &mut [f32],
+    mut write: impl FnMut(Fragment),
+) {
+    let pose = camera_from_mesh.cast::<f32>();
+    let s = samples as f32;
+    let (columns, rows) = (window.width * samples, window.height * samples);
+    // Sample (i, j) lies at pixel x + (i+½)/s − ½: here pixels are turned into sample coordinates.
+    let (fx, fy) = (camera.fx_px as f32 * s, camera.fy_px as f32 * s);
+    let cx = (camera.cx_px as f32 + 0.5 - window.x_px as f32) * s - 0.5;
+    let cy = (camera.cy_px as f32 + 0.5 - window.y_px as f32) * s - 0.5;
+    for (index, triangle) in mesh.triangles.iter().enumerate() {
+        let corners = triangle.corners.map(|i| pose * mesh.vertices[i as usize]);
+        if corners.iter().any(|p| p.z < NEAR_M) {
+            continue;
+        }
+        let screen = corners.map(|p| [fx * p.x / p.z + cx, fy * p.y / p.z + cy]);
+        let [a, b, c] = screen;
+        let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+        if area.abs() < 1e-6 {
+            continue;
+        }
+        let bound = |axis: usize, end: usize| {
+            let (low, high) = (
+                a[axis].min(b[axis]).min(c[axis]).ceil().max(0.0),
+                a[axis].max(b[axis]).max(c[axis]).floor().min(end as f32 - 1.0),
+            );
+            (low as i64, high as i64)
+        };
+        let ((x0, x1), (y0, y1)) = (bound(0, columns), bound(1, rows));
+        let inv_area = 1.0 / area;
+        let inv_z = corners.map(|p| 1.0 / p.z);
+        let (u, v) = (
+            [0, 1, 2].map(|i| triangle.texture[i][0] * inv_z[i]),
+            [0, 1, 2].map(|i| triangle.texture[i][1] * inv_z[i]),
+        );
+        // Barycentric weights are linear in the sample's position.
+        let (db, dc) = ((c[1] - a[1]) * inv_area, -(b[1] - a[1]) * inv_area);
+        for y in y0..=y1 {
+            let py = y as f32 - a[1];
+            let row = y as usize * columns;
+            let start = x0 as f32 - a[0];
+            let mut wb = (start * (c[1] - a[1]) - py * (c[0] - a[0])) * inv_area;
+            let mut wc = (py * (b[0] - a[0]) - start * (b[1] - a[1])) * inv_area;
+            for x in x0..=x1 {
+                let wa = 1.0 - wb - wc;
+                if wa >= 0.0 && wb >= 0.0 && wc >= 0.0 {
+                    let w = wa * inv_z[0] + wb * inv_z[1] + wc * inv_z[2];
+                    let z = 1.0 / w;
+                    let at = row + x as usize;
+                    if z < depth[at] {
+                        depth[at] = z;
+                        write(Fragment {
+                            index: at,
+                            triangle: index,
+                            u: (wa * u[0] + wb * u[1] + wc * u[2]) * z,
+                            v: (wa * v[0] + wb * v[1] + wc * v[2]) * z,
+                        });
+                    }
+                }
+                wb += db;
+                wc += dc;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::Point3;
+
+    fn square(z: f32) -> TexturedMesh {
+        let corners = [(-0.1, -0.1), (0.1, -0.1), (0.1, 0.1), (-0.1, 0.1)];
+        TexturedMesh::from_parts(
+            corners.map(|(x, y)| Point3::new(x, y, z)).to_vec(),
+            &[
+                ([0, 1, 2], [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]),
+                ([0, 2, 3], [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]),
+            ],
+            image::RgbImage::new(1, 1),
+        )
+    }
+
+    #[test]
+    fn a_square_covers_its_pixels_and_depth_decides() {
+        let camera = PinholeCamera::new((100.0, 100.0), (49.5, 49.5), (100, 100)).unwrap();
+        let window = Window::whole(&camera);
+        let mut depth = vec![f32::INFINITY; 100 * 100];
+        let mut owner = vec![0u8; depth.len()];
+        rasterise(&square(1.0), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 1);
+        assert_eq!(owner.iter().filter(|o| **o == 1).count(), 20 * 20);
+        rasterise(&square(2.0), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 2);
+        assert!(!owner.contains(&2), "the farther square is hidden");
+        rasterise(&square(0.8), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 3);
+        assert!(!owner.contains(&1), "the nearer square covers");
+        assert!((depth[50 * 100 + 50] - 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn texture_coordinates_follow_perspective() {
+        let camera = PinholeCamera::new((100.0, 100.0), (49.5, 49.5), (100, 100)).unwrap();
+        let pose = Pose::new(nalgebra::Vector3::new(0.0, 0.0, 0.5), nalgebra::Vector3::new(0.0, 0.9, 0.0));
+        let mesh = square(0.0);
+        let mut depth = vec![f32::INFINITY; 100 * 100];
+        let mut worst = 0f64;
+        rasterise(&mesh, &camera, &pose, Window::whole(&camera), 1, &mut depth, |f| {
+            let pixel = nalgebra::Point2::new((f.index % 100) as f64, (f.index / 100) as f64);
+            let point =
+                pose * nalgebra::Point3::new(f64::from(f.u) * 0.2 - 0.1, f64::from(f.v) * 0.2 - 0.1, 0.0);
+            worst = worst.max((camera.project(&point).unwrap() - pixel).norm());
+        });
+        assert!(worst < 0.01, "{worst} px");
+    }
+
+    #[test]
+    fn a_mesh_behind_the_camera_has_no_window() {
+        let camera = PinholeCamera::new((100.0, 100.0), (49.5, 49.5), (100, 100)).unwrap();
+        assert!(Window::around(&square(-1.0), &camera, &Pose::identity(), 5).is_none());
+        assert!(Window::around(&square(1.0), &camera, &Pose::translation(5.0, 0.0, 0.0), 5).is_none());
+    }
+}

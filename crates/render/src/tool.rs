@@ -1,0 +1,86 @@
+use crate::{Facets, MeshError, TexturedMesh, Units};
+use dreamitate_geometry::XyzRpy;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Which side of the tool the cameras usually see: the start is searched for around it.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facing {
+    /// The direction, in the tool's frame, that points to the camera.
+    pub axis: [f64; 3],
+    /// How far that direction may lean from the line of sight, degrees.
+    pub max_tilt_deg: f64,
+}
+
+/// A tool as `config/tools/*.yaml` describes it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolConfig {
+    /// The tool's name.
+    pub name: String,
+    /// The mesh, relative to the YAML file.
+    pub mesh: PathBuf,
+    /// The mesh's units.
+    pub units: Units,
+    /// Which side the cameras see.
+    pub facing: Facing,
+    /// How the tool is mounted on the arm's flange.
+    pub flange_from_tool: XyzRpy,
+}
+
+/// A rigid tool to be tracked: its mesh and its facets.
+#[derive(Clone, Debug)]
+pub struct ToolModel {
+    /// What the file says.
+    pub config: ToolConfig,
+    /// The mesh, in metres, in the tool's frame.
+    pub mesh: TexturedMesh,
+    /// The mesh's surface divided by colour and orientation.
+    pub facets: Facets,
+}
+
+/// Why a tool is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The file cannot be read.
+    #[error("cannot read the tool file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a tool.
+    #[error("the tool file {path} is not a tool")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_yaml_ng::Error,
+    },
+    /// The mesh is refused.
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
+}
+
+impl ToolModel {
+    /// Reads a tool and its mesh.
+    ///
+    /// # Errors
+    /// A file is unreadable or wrong; the error names it.
+    pub fn read(path: &Path) -> Result<Self, ToolError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ToolError::Read { path: path.to_owned(), source })?;
+        let config: ToolConfig = serde_yaml_ng::from_str(&text)
+            .map_err(|source| ToolError::Parse { path: path.to_owned(), source })?;
+        let mesh_path = path.parent().unwrap_or(Path::new(".")).join(&config.mesh);
+        let mesh = TexturedMesh::read_obj(&mesh_path, config.units)?;
+        Ok(Self { facets: Facets::of(&mesh), config, mesh })
+    }
+
+    /// The distance of the farthest corner from the tool's origin, metres.
+    pub fn radius_m(&self) -> f64 {
+        self.mesh.vertices.iter().map(|v| f64::from(v.coords.norm())).fold(0.0, f64::max)
+    }
+}

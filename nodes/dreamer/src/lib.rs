@@ -1,0 +1,1 @@
+//! Turns a stereo photo into a stereo dream: recorded, or rendered with ground truth.

@@ -1,0 +1,1 @@
+//! Publishes synchronised image pairs with their calibration.

@@ -1,0 +1,1 @@
+//! Follows a known rigid tool through one view of a dream.
