@@ -41,8 +41,12 @@ impl Member {
 
     /// A single primitive member.
     pub fn primitive(name: &str, base_type: &str) -> Self {
-        let field_type =
-            FieldType { base_type: base_type.into(), package: None, array: ArrayType::Single, string_bound: None };
+        let field_type = FieldType {
+            base_type: base_type.into(),
+            package: None,
+            array: ArrayType::Single,
+            string_bound: None,
+        };
         Self { name: name.into(), docs: vec![], field_type, nested: None, default: None }
     }
 }

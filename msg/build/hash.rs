@@ -22,7 +22,8 @@ impl Hashes {
             hashes.add(&definition.type_name, &definition.members)?;
         }
         let one = |name: &str, type_name: &str| Member::nested(name, type_name, ArrayType::Single);
-        let at_most_one = |name: &str, type_name: &str| Member::nested(name, type_name, ArrayType::Bounded(1));
+        let at_most_one =
+            |name: &str, type_name: &str| Member::nested(name, type_name, ArrayType::Bounded(1));
         for service in &interfaces.services {
             let name = &service.type_name;
             let part = |suffix: &str| format!("{name}_{suffix}");
@@ -60,11 +61,14 @@ impl Hashes {
         let mut referenced = BTreeMap::new();
         self.collect(&type_description, &mut referenced)?;
         let referenced_type_descriptions = referenced.into_values().collect();
-        Ok(calculate_hash(&TypeDescriptionMsg { type_description, referenced_type_descriptions }).to_rihs_string())
+        Ok(calculate_hash(&TypeDescriptionMsg { type_description, referenced_type_descriptions })
+            .to_rihs_string())
     }
 
     fn get(&self, type_name: &str) -> Result<&TypeDescription> {
-        self.by_name.get(type_name).with_context(|| format!("the type {type_name} is used but nowhere defined"))
+        self.by_name
+            .get(type_name)
+            .with_context(|| format!("the type {type_name} is used but nowhere defined"))
     }
 
     fn collect(&self, of: &TypeDescription, into: &mut BTreeMap<String, TypeDescription>) -> Result<()> {

@@ -25,7 +25,8 @@ fn main() -> Result<()> {
 
     let mut interfaces = read::read_package(&root, "dreamitate_msgs")?;
     for folder in folders(&root.join("standard"))? {
-        let package = folder.file_name().and_then(|name| name.to_str()).context("a folder's name is no UTF-8")?;
+        let package =
+            folder.file_name().and_then(|name| name.to_str()).context("a folder's name is no UTF-8")?;
         interfaces.append(read::read_package(&folder, package)?);
     }
     interfaces.sort();

@@ -23,9 +23,13 @@ pub fn read_package(folder: &Path, package: &str) -> Result<Interfaces> {
     }
     for service in discover_services(folder, package).with_context(context)? {
         let type_name = format!("{package}/srv/{}", service.name);
-        let request = structure(format!("{type_name}_Request"), format!("{}Request", service.name), &service.request);
-        let response =
-            structure(format!("{type_name}_Response"), format!("{}Response", service.name), &service.response);
+        let request =
+            structure(format!("{type_name}_Request"), format!("{}Request", service.name), &service.request);
+        let response = structure(
+            format!("{type_name}_Response"),
+            format!("{}Response", service.name),
+            &service.response,
+        );
         let docs = text::leading_comment(&service.source);
         out.services.push(Service { package: package.into(), type_name, rust_name: service.name, docs });
         out.structs.extend([request, response]);
@@ -40,13 +44,20 @@ pub fn read_package(folder: &Path, package: &str) -> Result<Interfaces> {
 }
 
 /// Adds an action's own three structs and the services and the message that carry them.
-fn add_action(out: &mut Interfaces, package: &str, name: &str, docs: Vec<String>, parts: [&ParsedMessage; 3]) {
+fn add_action(
+    out: &mut Interfaces,
+    package: &str,
+    name: &str,
+    docs: Vec<String>,
+    parts: [&ParsedMessage; 3],
+) {
     let action = format!("{package}/action/{name}");
     for (part, message) in ["Goal", "Result", "Feedback"].into_iter().zip(parts) {
         out.structs.push(structure(format!("{action}_{part}"), format!("{name}{part}"), message));
     }
     let goal_id = || Member::nested("goal_id", UUID, ArrayType::Single);
-    let own = |member: &str, part: &str| Member::nested(member, &format!("{action}_{part}"), ArrayType::Single);
+    let own =
+        |member: &str, part: &str| Member::nested(member, &format!("{action}_{part}"), ArrayType::Single);
     let wrappers = [
         ("SendGoal_Request", vec![goal_id(), own("goal", "Goal")]),
         (
@@ -91,7 +102,13 @@ fn structure(type_name: String, rust_name: String, message: &ParsedMessage) -> D
                 format!("{}/msg/{}", kind.package.as_deref().unwrap_or(&message.package), kind.base_type)
             });
             let docs = docs_of(&field.name);
-            Member { name: field.name.clone(), docs, field_type: kind.clone(), nested, default: field.default.clone() }
+            Member {
+                name: field.name.clone(),
+                docs,
+                field_type: kind.clone(),
+                nested,
+                default: field.default.clone(),
+            }
         })
         .collect();
     if members.is_empty() {

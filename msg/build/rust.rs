@@ -18,7 +18,8 @@ const KEYWORDS: [&str; 12] =
 /// The whole generated file.
 pub fn write(interfaces: &Interfaces) -> Result<String> {
     let hashes = Hashes::new(interfaces)?;
-    let all: BTreeMap<&str, &Definition> = interfaces.structs.iter().map(|d| (d.type_name.as_str(), d)).collect();
+    let all: BTreeMap<&str, &Definition> =
+        interfaces.structs.iter().map(|d| (d.type_name.as_str(), d)).collect();
     let mut modules: BTreeMap<&str, String> = BTreeMap::new();
     let mut table = String::new();
     for definition in &interfaces.structs {
@@ -28,7 +29,12 @@ pub fn write(interfaces: &Interfaces) -> Result<String> {
         writeln!(table, "    crate::MessageInfo::of::<{path}>(),")?;
     }
     let mut others = String::new();
-    for name in interfaces.services.iter().map(|s| &s.type_name).chain(interfaces.actions.iter().map(|a| &a.type_name)) {
+    for name in interfaces
+        .services
+        .iter()
+        .map(|s| &s.type_name)
+        .chain(interfaces.actions.iter().map(|a| &a.type_name))
+    {
         writeln!(others, "    ({name:?}, {:?}),", hashes.of(name)?)?;
     }
     for service in &interfaces.services {
@@ -40,7 +46,8 @@ pub fn write(interfaces: &Interfaces) -> Result<String> {
     let mut code = String::new();
     for (package, body) in modules {
         writeln!(code, "/// Messages, services and actions of the ROS package `{package}`.")?;
-        writeln!(code, "pub mod {package} {{\n{body}}}\n")?;
+        // Defaults are written member by member, since some definitions have values of their own.
+        writeln!(code, "#[allow(clippy::derivable_impls)]\npub mod {package} {{\n{body}}}\n")?;
     }
     writeln!(code, "/// Every struct, sorted by type name.")?;
     writeln!(code, "pub(crate) static ALL: &[crate::MessageInfo] = &[\n{table}];")?;
@@ -71,7 +78,10 @@ fn write_struct(
     }
     writeln!(code, "    }}")?;
     writeln!(code, "    impl ::std::default::Default for {rust_name} {{")?;
-    writeln!(code, "        fn default() -> Self {{\n            Self {{\n{defaults}            }}\n        }}\n    }}")?;
+    writeln!(
+        code,
+        "        fn default() -> Self {{\n            Self {{\n{defaults}            }}\n        }}\n    }}"
+    )?;
     if !definition.constants.is_empty() {
         writeln!(code, "    impl {rust_name} {{")?;
         for (constant, docs) in &definition.constants {
@@ -81,7 +91,11 @@ fn write_struct(
     }
     writeln!(code, "    impl crate::Message for {rust_name} {{")?;
     write_names(code, type_name, hashes)?;
-    writeln!(code, "        const DEFINITION: &'static str = {:?};\n    }}", text::full_text(definition, all))?;
+    writeln!(
+        code,
+        "        const DEFINITION: &'static str = {:?};\n    }}",
+        text::full_text(definition, all)
+    )?;
     Ok(())
 }
 
@@ -90,7 +104,10 @@ fn write_service(code: &mut String, service: &Service, hashes: &Hashes) -> Resul
     write_docs(code, "    ", &service.docs, &format!("The service `{type_name}`."))?;
     writeln!(code, "    #[derive(Debug, Clone, Copy)]\n    pub struct {rust_name};")?;
     writeln!(code, "    impl crate::Service for {rust_name} {{")?;
-    writeln!(code, "        type Request = {rust_name}Request;\n        type Response = {rust_name}Response;")?;
+    writeln!(
+        code,
+        "        type Request = {rust_name}Request;\n        type Response = {rust_name}Response;"
+    )?;
     write_names(code, type_name, hashes)?;
     writeln!(code, "    }}")?;
     Ok(())
@@ -105,7 +122,10 @@ fn write_action(code: &mut String, action: &Action, hashes: &Hashes) -> Result<(
         writeln!(code, "        type {part} = {name}{part};")?;
     }
     write_names(code, type_name, hashes)?;
-    writeln!(code, "    crate::action_parts!({name}Goal, {name}Result, {name}Feedback, {name}SendGoalRequest,")?;
+    writeln!(
+        code,
+        "    crate::action_parts!({name}Goal, {name}Result, {name}Feedback, {name}SendGoalRequest,"
+    )?;
     writeln!(code, "        {name}SendGoalResponse, {name}GetResultRequest, {name}GetResultResponse,")?;
     writeln!(code, "        {name}FeedbackMessage);\n    }}")?;
     Ok(())
@@ -140,10 +160,13 @@ fn write_constant(code: &mut String, constant: &Constant, docs: &[String]) -> Re
 }
 
 fn serde_attribute(member: &Member) -> Option<&'static str> {
-    let bytes = member.nested.is_none() && matches!(member.field_type.base_type.as_str(), "uint8" | "byte" | "char");
+    let bytes =
+        member.nested.is_none() && matches!(member.field_type.base_type.as_str(), "uint8" | "byte" | "char");
     match member.field_type.array {
         ArrayType::Unbounded | ArrayType::Bounded(_) if bytes => Some("#[serde(with = \"::serde_bytes\")]"),
-        ArrayType::Fixed(n) if n > LONGEST_SERDE_ARRAY => Some("#[serde(with = \"::serde_big_array::BigArray\")]"),
+        ArrayType::Fixed(n) if n > LONGEST_SERDE_ARRAY => {
+            Some("#[serde(with = \"::serde_big_array::BigArray\")]")
+        }
         _ => None,
     }
 }
@@ -184,7 +207,9 @@ fn primitive(base_type: &str) -> Result<&'static str> {
 /// The default of a member: the definition's own where it gives one (a quaternion's w is 1), else zero.
 fn default_value(member: &Member) -> Result<String> {
     Ok(match (&member.default, &member.field_type.array) {
-        (None, ArrayType::Fixed(_)) => "::std::array::from_fn(|_| ::std::default::Default::default())".to_owned(),
+        (None, ArrayType::Fixed(_)) => {
+            "::std::array::from_fn(|_| ::std::default::Default::default())".to_owned()
+        }
         (None, _) => "::std::default::Default::default()".to_owned(),
         (Some(DefaultValue::Bool(value)), ArrayType::Single) => value.to_string(),
         (Some(DefaultValue::String(value)), ArrayType::Single) => format!("{value:?}.to_owned()"),

@@ -40,7 +40,9 @@ pub enum CdrError {
         source: cdr_encoding::Error,
     },
     /// More bytes than the message has.
-    #[error("{type_name}: {trailing} bytes follow the message; at most {LONGEST_PADDING} bytes of padding may")]
+    #[error(
+        "{type_name}: {trailing} bytes follow the message; at most {LONGEST_PADDING} bytes of padding may"
+    )]
     TrailingBytes {
         /// The expected type.
         type_name: &'static str,

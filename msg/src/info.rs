@@ -75,7 +75,8 @@ fn json_from_cdr<M: Message>(cdr: &[u8]) -> Result<Value, JsonError> {
 }
 
 fn cdr_from_json<M: Message>(value: &Value) -> Result<Vec<u8>, JsonError> {
-    let message = M::deserialize(value).map_err(|source| JsonError::Json { type_name: M::TYPE_NAME, source })?;
+    let message =
+        M::deserialize(value).map_err(|source| JsonError::Json { type_name: M::TYPE_NAME, source })?;
     Ok(message.to_cdr()?)
 }
 
@@ -93,6 +94,7 @@ pub fn definition_of(type_name: &str) -> Option<&'static MessageInfo> {
 
 /// The RIHS01 hash of a message, service or action, or `None` if this crate has no such type.
 pub fn hash_of(type_name: &str) -> Option<&'static str> {
-    let others = || crate::SERVICES_AND_ACTIONS.iter().find(|(name, _)| *name == type_name).map(|(_, hash)| *hash);
+    let others =
+        || crate::SERVICES_AND_ACTIONS.iter().find(|(name, _)| *name == type_name).map(|(_, hash)| *hash);
     definition_of(type_name).map(|info| info.type_hash).or_else(others)
 }

@@ -1,4 +1,5 @@
 //! Type hashes and CDR bytes against golden.json, which `make_golden.py` makes with rosbags.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic is the report of a failure.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,9 @@ fn constants_are_those_of_the_definitions() {
 #[test]
 fn definitions_carry_those_of_the_messages_within() {
     let text = definition_of("geometry_msgs/msg/PoseStamped").expect("known").definition;
-    for part in ["MSG: std_msgs/Header\n", "MSG: builtin_interfaces/Time\n", "MSG: geometry_msgs/Quaternion\n"] {
+    for part in
+        ["MSG: std_msgs/Header\n", "MSG: builtin_interfaces/Time\n", "MSG: geometry_msgs/Quaternion\n"]
+    {
         assert_eq!(text.matches(part).count(), 1, "{part} in\n{text}");
     }
 }
@@ -94,7 +97,8 @@ fn round_trip<A: Action>(goal: A::Goal, result: A::Result) {
     let request = <A::SendGoal as Service>::Request::from_cdr(&bytes).expect("decodes");
     assert_eq!(A::split_send_goal_request(request), (id, goal));
 
-    let bytes = A::get_result_response(GoalStatus::STATUS_SUCCEEDED, result.clone()).to_cdr().expect("encodes");
+    let bytes =
+        A::get_result_response(GoalStatus::STATUS_SUCCEEDED, result.clone()).to_cdr().expect("encodes");
     let response = <A::GetResult as Service>::Response::from_cdr(&bytes).expect("decodes");
     assert_eq!(A::split_get_result_response(response), (4, result));
 }

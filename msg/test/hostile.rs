@@ -1,4 +1,5 @@
 //! Bytes from outside never panic the decoder, and never make it allocate more than they are worth.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic is the report of a failure.
 
 use dreamitate_msgs::dreamitate_msgs::{StereoClip, ToolTrack};
 use dreamitate_msgs::geometry_msgs::PoseArray;
@@ -22,7 +23,11 @@ fn filled() -> Vec<Vec<u8>> {
     track.poses.resize_with(3, Default::default);
     let mut poses = PoseArray::default();
     poses.poses.resize_with(5, Default::default);
-    let joints = JointState { name: vec!["a".to_owned(), "à".to_owned()], position: vec![0.5; 2], ..Default::default() };
+    let joints = JointState {
+        name: vec!["a".to_owned(), "à".to_owned()],
+        position: vec![0.5; 2],
+        ..Default::default()
+    };
     [clip.to_cdr(), track.to_cdr(), poses.to_cdr(), joints.to_cdr()].map(|cdr| cdr.expect("encodes")).to_vec()
 }
 
@@ -79,7 +84,12 @@ fn every_cut_is_an_error() {
         // The long ones only near their ends and at every 101st byte, to keep the test short.
         let cuts = (0..cdr.len()).filter(|at| cdr.len() < 500 || at % 101 == 0 || at + 8 > cdr.len());
         for at in cuts {
-            assert!(info.to_json(&cdr[..at]).is_err(), "{} cut from {} to {at} bytes", info.type_name, cdr.len());
+            assert!(
+                info.to_json(&cdr[..at]).is_err(),
+                "{} cut from {} to {at} bytes",
+                info.type_name,
+                cdr.len()
+            );
         }
     }
 }

@@ -23,15 +23,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         data: (0..448 * 2304_u32).map(|i| (i / 7) as u8).collect(),
         ..Image::default()
     };
-    let view = |name: &str| ClipView { name: name.to_owned(), frames: vec![image.clone(); 25], ..ClipView::default() };
+    let view = |name: &str| ClipView {
+        name: name.to_owned(),
+        frames: vec![image.clone(); 25],
+        ..ClipView::default()
+    };
     let views = vec![view("top"), view("side")];
     let dream = StereoClip { clip_id: "rotation-3".to_owned(), seed: 3, views, ..StereoClip::default() };
     let mut track = PoseArray::default();
     track.header.frame_id = "world".to_owned();
     track.poses.resize_with(13, Default::default);
     track.poses[12].position.x = 0.25;
-    let fused = FusedPose { confidence: 0.5, residuals: vec![1.5, 2.0], accepted: true, ..FusedPose::default() };
-    let trajectory = ToolTrajectory { tool: "left".to_owned(), poses: vec![fused; 13], ..ToolTrajectory::default() };
+    let fused =
+        FusedPose { confidence: 0.5, residuals: vec![1.5, 2.0], accepted: true, ..FusedPose::default() };
+    let trajectory =
+        ToolTrajectory { tool: "left".to_owned(), poses: vec![fused; 13], ..ToolTrajectory::default() };
 
     let start = std::time::Instant::now();
     let mut writer = BagWriter::create(&dir)?;
@@ -44,6 +50,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     writer.write(&detail, time(32), &trajectory.to_cdr()?)?;
     let summary = writer.close()?;
     let seconds = start.elapsed().as_secs_f64();
-    println!("{}: {} messages, {} bytes, {seconds:.2} s", summary.path.display(), summary.message_count, summary.bytes);
+    println!(
+        "{}: {} messages, {} bytes, {seconds:.2} s",
+        summary.path.display(),
+        summary.message_count,
+        summary.bytes
+    );
     Ok(())
 }

@@ -24,7 +24,9 @@ pub enum BagError {
         source: io::Error,
     },
     /// Writing failed, often because the disk is full. What was recorded before is kept.
-    #[error("{path}: recording stopped after {written} bytes, of which the {kept} bytes of whole chunks are kept: {source}")]
+    #[error(
+        "{path}: recording stopped after {written} bytes, of which the {kept} bytes of whole chunks are kept: {source}"
+    )]
     Write {
         /// The bag's file.
         path: PathBuf,

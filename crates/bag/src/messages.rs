@@ -108,7 +108,8 @@ impl FileMessages {
             let (opcode, data) = match event.map_err(failed)? {
                 LinearReadEvent::ReadRequest(wanted) => {
                     let buffer = reader.insert(wanted.clamp(1, READ_BYTES));
-                    let read = file.read(buffer).map_err(|source| BagError::File { path: path.clone(), source })?;
+                    let read =
+                        file.read(buffer).map_err(|source| BagError::File { path: path.clone(), source })?;
                     reader.notify_read(read);
                     continue;
                 }

@@ -72,7 +72,11 @@ fn read_summary(file: &mut File) -> McapResult<Option<Summary>> {
 }
 
 /// Counts a chunk's messages by the index that follows it.
-fn count_chunk(file: &mut File, chunk: &ChunkIndex, topics: &mut HashMap<u16, RecordedTopic>) -> McapResult<()> {
+fn count_chunk(
+    file: &mut File,
+    chunk: &ChunkIndex,
+    topics: &mut HashMap<u16, RecordedTopic>,
+) -> McapResult<()> {
     file.seek(SeekFrom::Start(chunk.chunk_start_offset.saturating_add(chunk.chunk_length)))?;
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)

@@ -165,9 +165,11 @@ impl<S: Sink> BagWriter<S> {
                 self.whole = self.written.load(Ordering::Relaxed);
                 Ok(())
             }
-            Ok(Some(recorded)) => {
-                Err(BagError::TopicChanged { topic: topic.name.clone(), recorded, given: topic.type_name.clone() })
-            }
+            Ok(Some(recorded)) => Err(BagError::TopicChanged {
+                topic: topic.name.clone(),
+                recorded,
+                given: topic.type_name.clone(),
+            }),
             Err(error) => Err(self.stop(error)),
         }
     }
@@ -253,10 +255,10 @@ impl<S: Sink> BagWriter<S> {
 
 impl<S: Sink> Drop for BagWriter<S> {
     fn drop(&mut self) {
-        if matches!(self.state, State::Open(_)) {
-            if let Err(error) = self.finish() {
-                tracing::error!("closing the bag: {error}");
-            }
+        if matches!(self.state, State::Open(_))
+            && let Err(error) = self.finish()
+        {
+            tracing::error!("closing the bag: {error}");
         }
     }
 }
@@ -270,7 +272,8 @@ fn failed(path: &Path, written: u64, kept: u64, error: McapError) -> BagError {
 }
 
 fn add_channel<S: Sink>(writer: &mut Writer<Counted<S>>, topic: &Topic) -> Result<u16, McapError> {
-    let known = dreamitate_msgs::definition_of(&topic.type_name).filter(|info| info.type_hash == topic.type_hash);
+    let known =
+        dreamitate_msgs::definition_of(&topic.type_name).filter(|info| info.type_hash == topic.type_hash);
     if known.is_none() {
         // Recorded all the same: the bytes may be all that there is of an incident.
         tracing::warn!("{}: no definition of {} {} is known", topic.name, topic.type_name, topic.type_hash);

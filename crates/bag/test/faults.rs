@@ -1,4 +1,5 @@
 //! Bags cut short, damaged or without room.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic is the report of a failure.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -178,7 +179,10 @@ fn a_bag_is_never_overwritten() {
     let before = std::fs::read(&path).unwrap();
     let Err(error) = BagWriter::create(&folder.path().join("bag")) else { panic!("it was overwritten") };
     let dir = folder.path().join("bag");
-    assert_eq!(error.to_string(), format!("{} exists already; a bag needs a folder of its own", dir.display()));
+    assert_eq!(
+        error.to_string(),
+        format!("{} exists already; a bag needs a folder of its own", dir.display())
+    );
     assert!(std::fs::read(&path).unwrap() == before);
 }
 

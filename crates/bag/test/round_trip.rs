@@ -1,4 +1,5 @@
 //! What is written is read back: by this crate, and in the files' own terms.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic is the report of a failure.
 
 use std::path::Path;
 
@@ -9,8 +10,10 @@ use dreamitate_msgs::geometry_msgs::PoseArray;
 use dreamitate_msgs::sensor_msgs::Image;
 
 fn image(at: u32) -> Vec<u8> {
-    let mut image = Image { height: 120, width: 160, encoding: "rgb8".to_owned(), step: 480, ..Default::default() };
-    image.data = (0..57_600_u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(at) >> 24) as u8).collect();
+    let mut image =
+        Image { height: 120, width: 160, encoding: "rgb8".to_owned(), step: 480, ..Default::default() };
+    image.data =
+        (0..57_600_u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(at) >> 24) as u8).collect();
     image.to_cdr().unwrap()
 }
 
@@ -102,7 +105,8 @@ fn the_file_is_what_ros2_bag_expects() {
     assert_eq!(info["message_count"], 66);
     assert_eq!(info["relative_file_paths"][0], "bag_0.mcap");
     assert_eq!(info["duration"]["nanoseconds"], 59_u64 * 33_333_333);
-    let durability = &info["topics_with_message_count"][1]["topic_metadata"]["offered_qos_profiles"][0]["durability"];
+    let durability =
+        &info["topics_with_message_count"][1]["topic_metadata"]["offered_qos_profiles"][0]["durability"];
     assert_eq!(durability, "transient_local");
 }
 

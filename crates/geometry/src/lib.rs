@@ -12,6 +12,7 @@ mod pose;
 mod ray;
 mod rig;
 mod view;
+mod view_tie;
 
 pub use align::{TrackAlignment, align_tracks};
 pub use camera::{CameraError, PinholeCamera};
@@ -24,3 +25,4 @@ pub use pose::{
 pub use ray::{ClosestPoints, Ray, RayError};
 pub use rig::{ArmMount, Rig, RigCamera, RigError, XyzRpy};
 pub use view::View;
+pub use view_tie::ViewTie;

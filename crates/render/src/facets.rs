@@ -1,4 +1,4 @@
-use crate::TexturedMesh;
+use crate::{TexturedMesh, Triangle};
 use nalgebra::Vector3;
 
 /// A part of the surface that looks alike in any one picture: one printed colour, one orientation.
@@ -25,15 +25,18 @@ pub struct Facets {
 const SAME_COLOUR: f32 = 45.0;
 /// Normals nearer than this are one orientation.
 const SAME_NORMAL_DEG: f32 = 25.0;
-/// The number for "no facet" in sample buffers.
+/// A colour on less of the surface than this is the blur between two others.
+const MIN_SHARE: f32 = 0.005;
+/// Facets are numbered in a byte, of which 255 stands for none.
 const MAX_FACETS: usize = 254;
 
 impl Facets {
     /// Divides a mesh's surface.
     pub fn of(mesh: &TexturedMesh) -> Self {
         let palette = palette(mesh);
-        let palette_of_texel =
-            mesh.texture.pixels().map(|pixel| nearest(&palette, pixel.0.map(f32::from)).0 as u8).collect();
+        let palette_of_texel: Vec<u8> =
+            mesh.texture.pixels().map(|pixel| nearest(&palette, pixel.0.map(f32::from)) as u8).collect();
+        let texture_width = mesh.texture.width();
         let limit = SAME_NORMAL_DEG.to_radians().cos();
         let mut normals: Vec<Vector3<f32>> = Vec::new();
         let mut list: Vec<Facet> = Vec::new();
@@ -42,26 +45,33 @@ impl Facets {
             .triangles
             .iter()
             .map(|triangle| {
-                let group =
-                    normals.iter().position(|n| n.dot(&triangle.normal) > limit).unwrap_or_else(|| {
-                        normals.push(triangle.normal);
-                        normals.len() - 1
+                let group = normals.iter().position(|n| n.dot(&triangle.normal) > limit).unwrap_or_else(|| {
+                    normals.push(triangle.normal);
+                    normals.len() - 1
+                });
+                // Only colours that this triangle shows become facets; a stray one is its commonest.
+                let mut shares = vec![0usize; palette.len()];
+                for uv in texture_samples(triangle) {
+                    let (x, y) = mesh.texel(uv[0], uv[1]);
+                    shares[usize::from(palette_of_texel[(y * texture_width + x) as usize])] += 1;
+                }
+                let mut facet_at = |colour: usize| {
+                    let key = (group, colour);
+                    let facet = key_of.iter().position(|k| *k == key).unwrap_or_else(|| {
+                        key_of.push(key);
+                        list.push(Facet { colour: palette[colour], normal: normals[group] });
+                        list.len() - 1
                     });
+                    facet.min(MAX_FACETS - 1) as u8
+                };
+                let commonest = (0..palette.len()).max_by_key(|c| shares[*c]).unwrap_or(0);
                 (0..palette.len())
-                    .map(|colour| {
-                        let key = (group, colour);
-                        let facet = key_of.iter().position(|k| *k == key).unwrap_or_else(|| {
-                            key_of.push(key);
-                            list.push(Facet { colour: palette[colour], normal: normals[group] });
-                            list.len() - 1
-                        });
-                        facet.min(MAX_FACETS - 1) as u8
-                    })
+                    .map(|colour| facet_at(if shares[colour] > 0 { colour } else { commonest }))
                     .collect()
             })
             .collect();
         list.truncate(MAX_FACETS);
-        Self { list, palette_of_texel, texture_width: mesh.texture.width(), facet_of }
+        Self { list, palette_of_texel, texture_width, facet_of }
     }
 
     /// The facets; a sample buffer holds indices into this.
@@ -77,49 +87,75 @@ impl Facets {
     }
 }
 
-/// The printed colours that the triangles use, each at least [`SAME_COLOUR`] from the others.
+/// The printed colours that the triangles use, each at least [`SAME_COLOUR`] from the others and on at least
+/// [`MIN_SHARE`] of the surface.
 fn palette(mesh: &TexturedMesh) -> Vec<[f32; 3]> {
     let mut counted: Vec<([f32; 3], f32)> = Vec::new();
+    let mut total = 0f32;
     for triangle in &mesh.triangles {
         let [a, b, c] = triangle.corners.map(|i| mesh.vertices[i as usize]);
         let area = (b - a).cross(&(c - a)).norm();
-        // A fixed grid of barycentric samples, weighted by area.
-        const STEPS: usize = 24;
-        for i in 0..STEPS {
-            for j in 0..STEPS - i {
-                let (s, t) = ((i as f32 + 0.33) / STEPS as f32, (j as f32 + 0.33) / STEPS as f32);
-                let uv = |k: usize| {
-                    (1.0 - s - t) * triangle.texture[0][k]
-                        + s * triangle.texture[1][k]
-                        + t * triangle.texture[2][k]
-                };
-                let colour = mesh.colour_at(uv(0), uv(1)).map(f32::from);
-                match counted.iter_mut().find(|(c, _)| distance(*c, colour) < 8.0) {
-                    Some((_, weight)) => *weight += area,
-                    None => counted.push((colour, area)),
-                }
+        for uv in texture_samples(triangle) {
+            let colour = mesh.colour_at(uv[0], uv[1]).map(f32::from);
+            total += area;
+            match counted.iter_mut().find(|(c, _)| distance(*c, colour) < 8.0) {
+                Some((_, weight)) => *weight += area,
+                None => counted.push((colour, area)),
             }
         }
     }
     counted.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut palette: Vec<[f32; 3]> = Vec::new();
-    for (colour, _) in counted {
-        if palette.len() < 16 && palette.iter().all(|p| distance(*p, colour) > SAME_COLOUR) {
+    for (colour, weight) in counted {
+        let is_new = palette.iter().all(|p| distance(*p, colour) > SAME_COLOUR);
+        if palette.is_empty() || (palette.len() < 16 && weight > MIN_SHARE * total && is_new) {
             palette.push(colour);
         }
     }
     palette
 }
 
-fn nearest(palette: &[[f32; 3]], colour: [f32; 3]) -> (usize, f32) {
-    palette
-        .iter()
-        .map(|p| distance(*p, colour))
-        .enumerate()
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or((0, f32::MAX))
+/// Texture coordinates evenly over a triangle.
+fn texture_samples(triangle: &Triangle) -> impl Iterator<Item = [f32; 2]> + '_ {
+    const STEPS: usize = 24;
+    (0..STEPS).flat_map(move |i| {
+        (0..STEPS - i).map(move |j| {
+            let (s, t) = ((i as f32 + 0.33) / STEPS as f32, (j as f32 + 0.33) / STEPS as f32);
+            [0, 1].map(|k| {
+                (1.0 - s - t) * triangle.texture[0][k] + s * triangle.texture[1][k] + t * triangle.texture[2][k]
+            })
+        })
+    })
+}
+
+fn nearest(palette: &[[f32; 3]], colour: [f32; 3]) -> usize {
+    (0..palette.len())
+        .min_by(|a, b| distance(palette[*a], colour).total_cmp(&distance(palette[*b], colour)))
+        .unwrap_or(0)
 }
 
 fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
     (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f32>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ToolModel;
+    use std::path::Path;
+
+    #[test]
+    fn the_tracking_box_has_few_facets_and_its_printed_colours() {
+        for side in ["left", "right"] {
+            let file = format!("{}/../../config/tools/tracking_box_{side}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let tool = ToolModel::read(Path::new(&file)).unwrap();
+            let facets = tool.facets.list();
+            assert!(facets.len() < 40, "{} facets", facets.len());
+            for printed in [[245.0, 246.0, 248.0], [53.0, 48.0, 60.0], [10.0, 105.0, 196.0]] {
+                assert!(facets.iter().any(|f| distance(f.colour, printed) < 20.0), "{printed:?}");
+            }
+            let upward = facets.iter().filter(|f| f.normal.z > 0.95).count();
+            assert_eq!(upward, 2, "the plate is white with a dark print");
+        }
+    }
 }

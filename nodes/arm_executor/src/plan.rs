@@ -292,6 +292,18 @@ fn plan_through(
 }
 
 impl PlanError {
+    /// The waypoint that it is about, if it is about one.
+    pub fn waypoint(&self) -> Option<usize> {
+        match self {
+            Self::NotFinite { waypoint }
+            | Self::TimesNotIncreasing { waypoint, .. }
+            | Self::Unreachable { waypoint, .. }
+            | Self::UnreachableBetween { waypoint, .. }
+            | Self::BranchJump { waypoint, .. } => Some(*waypoint),
+            _ => None,
+        }
+    }
+
     /// The same error with waypoints counted from the dream's first one, not from the lead before it.
     fn counted_without_lead(mut self) -> Self {
         if let Self::Unreachable { waypoint, .. }

@@ -145,15 +145,23 @@ impl SimulatedArm {
         }
     }
 
+    /// Whether the arm would follow a trajectory now.
+    ///
+    /// # Errors
+    /// [`GoalRejection`] says why not.
+    pub fn would_accept(&self, trajectory: &JointTrajectory) -> Result<(), GoalRejection> {
+        if !matches!(self.motion, Motion::Rest(_)) {
+            return Err(GoalRejection::Busy { state: self.state() });
+        }
+        self.check(trajectory)
+    }
+
     /// Starts to follow a trajectory now.
     ///
     /// # Errors
     /// [`GoalRejection`]; the arm then stays at rest.
     pub fn accept(&mut self, trajectory: JointTrajectory) -> Result<(), GoalRejection> {
-        if !matches!(self.motion, Motion::Rest(_)) {
-            return Err(GoalRejection::Busy { state: self.state() });
-        }
-        self.check(&trajectory)?;
+        self.would_accept(&trajectory)?;
         self.motion = Motion::Following { trajectory, since_s: 0.0 };
         Ok(())
     }

@@ -1,1 +1,23 @@
 //! Follows a known rigid tool through one view of a dream.
+//!
+//! The pose is found by analysis by synthesis: the tool is drawn at a pose, each facet in the colour that the
+//! picture shows there, over the photo that the dream began with; Gauss-Newton moves the pose until drawing
+//! and picture agree, from coarse to fine. The start needs no person: regions that changed against the photo
+//! and show the tool's colours are searched with a bank of drawings ([`ViewTracker::track`]). A second round
+//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_prior`]).
+
+mod appearance;
+mod blur;
+mod detect;
+mod levels;
+
+mod refine;
+mod region;
+mod settings;
+mod skin;
+mod synthesis;
+mod templates;
+mod tracker;
+
+pub use settings::TrackerSettings;
+pub use tracker::{TrackError, ViewTracker};

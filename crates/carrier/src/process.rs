@@ -1,0 +1,159 @@
+//! A node as a process of its own: arguments, logging, runtime, carrier, signals and exit code.
+
+use std::{error::Error, future::Future, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use crate::{Carrier, NodeArgs, Zenoh, ZenohOptions};
+
+/// Any error that can cross threads.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What is logged where neither `--log-level` nor `RUST_LOG` says otherwise.
+const DEFAULT_FILTER: &str = "info,zenoh=error";
+/// How long tasks that a dropped node leaves behind (an arm's cancel on its way) have to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The main function of a node: runs `node` on the Zenoh carrier with the process's `--ros-args`, until it ends or
+/// the process is asked to stop by SIGINT or SIGTERM.
+///
+/// Logs go to standard error, filtered by `--log-level` or `RUST_LOG`. The exit code is 0 if the node ended well or
+/// was stopped, 1 if it failed (the chain of errors is printed), 2 for arguments that cannot be understood.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use dreamitate_carrier::{CarrierError, Node, run_process};
+///
+/// fn main() -> ExitCode {
+///     run_process("idle", async |carrier, args| {
+///         let _node = Node::open(carrier, args)?;
+///         std::future::pending::<Result<(), CarrierError>>().await
+///     })
+/// }
+/// ```
+pub fn run_process<F, Fut, E>(default_name: &str, node: F) -> ExitCode
+where
+    F: FnOnce(Arc<dyn Carrier>, NodeArgs) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let args = match arguments(default_name) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            return ExitCode::from(2);
+        }
+    };
+    let filter = args
+        .log_level()
+        .map(str::to_lowercase)
+        .or_else(|| std::env::var("RUST_LOG").ok())
+        .unwrap_or_else(|| DEFAULT_FILTER.to_owned());
+    // Fails if a subscriber is installed already: then that one logs.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .try_init();
+    match run(args, node) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The process's arguments; a node takes none but ROS's.
+fn arguments(default_name: &str) -> Result<NodeArgs, Failure> {
+    let args = NodeArgs::parse(default_name, std::env::args().skip(1))?;
+    match args.rest().first() {
+        Some(other) => Err(format!("unknown argument {other}; ROS's arguments come after --ros-args").into()),
+        None => Ok(args),
+    }
+}
+
+fn run<F, Fut, E>(args: NodeArgs, node: F) -> Result<(), Failure>
+where
+    F: FnOnce(Arc<dyn Carrier>, NodeArgs) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: Into<Failure>,
+{
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let carrier: Arc<dyn Carrier> = Arc::new(Zenoh::open(ZenohOptions::from_env()?)?);
+        tokio::select! {
+            ended = node(carrier, args) => ended.map_err(Into::into),
+            signal = stop_signal() => {
+                tracing::info!(signal = signal?, "stopping");
+                Ok(())
+            }
+        }
+    });
+    wait_for_tasks(&runtime);
+    runtime.shutdown_background();
+    ended
+}
+
+/// Returns when tasks are over, or after [`GRACE`].
+fn wait_for_tasks(runtime: &Runtime) {
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    runtime.block_on(async {
+        let all_over = async {
+            while runtime.metrics().num_alive_tasks() > 0 {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        // Whoever is not done by then is not waited for.
+        let _ = tokio::time::timeout(GRACE, all_over).await;
+    });
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> std::io::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> std::io::Result<&'static str> {
+    tokio::signal::ctrl_c().await.map(|()| "interrupt")
+}
+
+/// An error with its causes; a cause that the message before it already tells is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
+    for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            text = format!("{text}: {cause}");
+            last = cause;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Trouble {
+        #[error("no rig")]
+        Named(#[source] std::io::Error),
+        #[error("no rig: {0}")]
+        Told(#[source] std::io::Error),
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("disk full");
+        assert_eq!(chain(&Trouble::Named(cause())), "no rig: disk full");
+        assert_eq!(chain(&Trouble::Told(cause())), "no rig: disk full");
+    }
+}

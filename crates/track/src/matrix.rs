@@ -1,0 +1,47 @@
+use dreamitate_clip::CalibrationMessageError;
+use nalgebra::Matrix6;
+
+/// Why a message is not a track.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum TrackMessageError {
+    /// A pose is not a rigid transform.
+    #[error("the pose of frame {frame} is refused: {why}")]
+    Pose {
+        /// The frame.
+        frame: u32,
+        /// Why.
+        why: CalibrationMessageError,
+    },
+    /// A 6×6 matrix with an entry that is not finite.
+    #[error("element {index} of the 6×6 matrix of frame {frame} is {value}")]
+    Matrix {
+        /// The frame.
+        frame: u32,
+        /// Which element, row by row.
+        index: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A status or outcome without a meaning.
+    #[error("{what} {value} is not known; the largest is {limit}")]
+    Unknown {
+        /// Which field.
+        what: &'static str,
+        /// Its value.
+        value: u8,
+        /// The largest known.
+        limit: u8,
+    },
+}
+
+/// Row by row, as messages carry it.
+pub(crate) fn matrix_to_message(matrix: &Matrix6<f64>) -> [f64; 36] {
+    std::array::from_fn(|i| matrix[(i / 6, i % 6)])
+}
+
+pub(crate) fn matrix_from_message(values: &[f64; 36], frame: u32) -> Result<Matrix6<f64>, TrackMessageError> {
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(TrackMessageError::Matrix { frame, index, value: values[index] }),
+        None => Ok(Matrix6::from_row_slice(values)),
+    }
+}

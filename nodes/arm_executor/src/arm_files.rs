@@ -1,0 +1,136 @@
+//! Arms put together from the files of the configuration.
+
+use std::path::Path;
+
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::Rig;
+use dreamitate_render::{ToolError, ToolModel};
+use nalgebra::Point3;
+
+use crate::arm::{Arm, ArmError, ToolBody};
+use crate::config::{ConfigError, RobotConfig, ToolMount};
+
+/// An arm, and what is known of its driver.
+#[derive(Debug, Clone)]
+pub struct ConfiguredArm {
+    /// The tool's name in topics.
+    pub tool: String,
+    /// The arm with the tool.
+    pub arm: Arm,
+    /// The robot's file.
+    pub robot: RobotConfig,
+}
+
+/// Why the files give no arm.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmFilesError {
+    /// The rig has no arm of that name.
+    #[error("the rig {rig:?} has no arm {arm:?}; it has {present:?}")]
+    NoArm {
+        /// The rig.
+        rig: String,
+        /// The arm.
+        arm: String,
+        /// The arms there are.
+        present: Vec<String>,
+    },
+    /// Two tools for one arm.
+    #[error("the tools {first:?} and {second:?} are both held by the arm {arm:?}")]
+    ArmTwice {
+        /// One tool.
+        first: String,
+        /// The other.
+        second: String,
+        /// The arm.
+        arm: String,
+    },
+    /// The robot's file.
+    #[error(transparent)]
+    Robot(#[from] ConfigError),
+    /// The tool's file or mesh.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The arm itself.
+    #[error("arm {arm:?}: {source}")]
+    Arm {
+        /// Its name.
+        arm: String,
+        /// What does not fit.
+        source: ArmError,
+    },
+}
+
+/// The folder that a parameter names; where it is empty, the usual one.
+pub(crate) fn config_folder(named: &str) -> ConfigFolder {
+    ConfigFolder::find(Some(named).filter(|n| !n.is_empty()).map(Path::new))
+}
+
+/// The arms of all tools of a task, in the order of the tools.
+///
+/// # Errors
+/// [`ArmFilesError`] naming the file.
+pub fn arms_of_task(folder: &ConfigFolder, task: &Task) -> Result<Vec<ConfiguredArm>, ArmFilesError> {
+    for (index, tool) in task.tools.iter().enumerate() {
+        if let Some(first) = task.tools.iter().take(index).find(|first| first.arm == tool.arm) {
+            return Err(ArmFilesError::ArmTwice {
+                first: first.name.clone(),
+                second: tool.name.clone(),
+                arm: tool.arm.clone(),
+            });
+        }
+    }
+    task.tools.iter().map(|tool| arm_of_rig(folder, &task.rig, &tool.arm, &tool.name, &tool.file)).collect()
+}
+
+/// One arm of a rig with a tool.
+///
+/// # Errors
+/// [`ArmFilesError`] naming the file.
+pub fn arm_of_rig(
+    folder: &ConfigFolder,
+    rig: &Rig,
+    arm: &str,
+    tool: &str,
+    tool_file: &Path,
+) -> Result<ConfiguredArm, ArmFilesError> {
+    let mount = rig.arms.get(arm).ok_or_else(|| ArmFilesError::NoArm {
+        rig: rig.name.clone(),
+        arm: arm.to_owned(),
+        present: rig.arms.keys().cloned().collect(),
+    })?;
+    let robot = RobotConfig::read(&folder.robot(&mount.robot))?;
+    let vertices = ToolModel::read(tool_file)?.mesh.vertices;
+    let tool_mount = ToolMount::read(tool_file)?;
+    let put_together = || {
+        let body = ToolBody::from_points(vertices.iter().map(|v| Point3::from(v.coords.cast())).collect())?;
+        Arm::new(arm, &robot, mount, &tool_mount, body)
+    };
+    let built = put_together().map_err(|source| ArmFilesError::Arm { arm: arm.to_owned(), source })?;
+    Ok(ConfiguredArm { tool: tool.to_owned(), arm: built, robot })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rotation_task_has_two_arms_with_their_tools() {
+        let folder = ConfigFolder::find(None);
+        let task = Task::read(&folder, "rotation").unwrap();
+        let arms = arms_of_task(&folder, &task).unwrap();
+        let names: Vec<_> = arms.iter().map(|a| (a.tool.as_str(), a.arm.joint_names().remove(0))).collect();
+        assert_eq!(names, [("left", "L_joint1".to_owned()), ("right", "R_joint1".to_owned())]);
+    }
+
+    #[test]
+    fn an_arm_that_is_not_there_or_is_taken_is_named() {
+        let folder = ConfigFolder::find(None);
+        let mut task = Task::read(&folder, "rotation").unwrap();
+        let file = task.tools[0].file.clone();
+        let text = arm_of_rig(&folder, &task.rig, "middle", "left", &file).unwrap_err().to_string();
+        assert!(text.contains("middle") && text.contains("right"), "{text}");
+        task.tools[1].arm = "left".to_owned();
+        let text = arms_of_task(&folder, &task).unwrap_err().to_string();
+        assert!(text.contains("both held by the arm \"left\""), "{text}");
+    }
+}

@@ -1,0 +1,446 @@
+//! The arm executor's node: the tools' trajectories of a dream in; a plan, two moving arms and a summary out.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dreamitate_carrier::{
+    ActionClient, Carrier, CarrierError, Declaration, Goal, Node, NodeArgs, Outcome, Publisher, Qos,
+};
+use dreamitate_config::Task;
+use dreamitate_msgs::builtin_interfaces::Time;
+use dreamitate_msgs::control_msgs::FollowJointTrajectory;
+use dreamitate_msgs::dreamitate_msgs::{
+    Execute, ExecuteFeedback, ExecuteGoal, ExecuteResult, ToolTrajectory,
+};
+use dreamitate_msgs::moveit_msgs::{DisplayTrajectory, MoveItErrorCodes, RobotTrajectory};
+use dreamitate_msgs::sensor_msgs::JointState;
+use dreamitate_msgs::std_msgs;
+use dreamitate_msgs::std_srvs::{Trigger, TriggerResponse};
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as TurnMutex, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::arm::Arm;
+use crate::arm_files::{arms_of_task, config_folder};
+use crate::dream_waypoints::{DreamTrajectories, waypoints};
+use crate::execution::{ArmMotion, ExecutionError, Patience, execute};
+use crate::joint_monitor::JointMonitor;
+use crate::plan::{PlanError, PlanSettings};
+use crate::plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
+use crate::summary::{ExecutionOutcome, ExecutionSummary};
+use crate::summary_of_run;
+use crate::trajectory_message::to_message;
+
+struct Parameters {
+    config_dir: String,
+    task: String,
+    min_waypoints: i64,
+    min_round: i64,
+    joint_state_timeout_s: f64,
+    driver_timeout_s: f64,
+    start_delay_s: f64,
+    autostart: bool,
+    confirm: bool,
+}
+
+/// An arm with its ways to the outside.
+struct DrivenArm {
+    tool: String,
+    arm: Arc<Arm>,
+    joints: JointMonitor,
+    driver: ActionClient<FollowJointTrajectory>,
+    plan: Publisher<DisplayTrajectory>,
+}
+
+struct Executor {
+    arms: Vec<DrivenArm>,
+    tools: Vec<String>,
+    min_waypoints: usize,
+    patience: Patience,
+    confirm: bool,
+    settings: PlanSettings,
+    dreams: Mutex<DreamTrajectories>,
+    summary: Publisher<std_msgs::String>,
+    /// Held while arms are planned for or move: one dream at a time.
+    turn: TurnMutex<()>,
+    /// True while a person is waited for.
+    awaits_confirmation: watch::Sender<bool>,
+}
+
+/// Runs the node until it is dropped; arms that move then are told to stop.
+///
+/// A dream that cannot be executed is an outcome, published on `execution/summary`; it does not end the node.
+///
+/// # Errors
+/// Parameters or files that cannot be used, or a carrier that fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let node = Node::open(carrier, args)?;
+    // The arms' names are parameters' names, and the task that names the arms is a parameter too.
+    let (parameters, arms) = node.declare_parameters(|p| {
+        let parameters = declare(p)?;
+        let folder = config_folder(&parameters.config_dir);
+        let arms = Task::read(&folder, &parameters.task)
+            .map_err(anyhow::Error::from)
+            .and_then(|task| Ok(arms_of_task(&folder, &task)?))
+            .and_then(|arms| {
+                arms.into_iter()
+                    .map(|arm| {
+                        let name = format!("{}.action", arm.arm.name);
+                        let default = format!("{}/{}", arm.arm.name, arm.robot.action);
+                        let action = p.declare(
+                            Declaration::text(&name, &default)
+                                .about("The driver's FollowJointTrajectory action"),
+                        )?;
+                        Ok((arm, action))
+                    })
+                    .collect::<anyhow::Result<Vec<_>>>()
+            });
+        Ok((parameters, arms))
+    })?;
+    let mut driven = Vec::new();
+    for (configured, action) in arms? {
+        let arm = configured.arm;
+        let states =
+            node.subscribe::<JointState>(&format!("{}/joint_states", arm.name), Qos::reliable(10))?;
+        driven.push(DrivenArm {
+            joints: JointMonitor::new(&arm.name, arm.joint_names(), states),
+            driver: node.action_client(&action)?,
+            plan: node.publisher(&format!("plan/{}", arm.name), Qos::latched())?,
+            tool: configured.tool,
+            arm: Arc::new(arm),
+        });
+    }
+    let executor = Arc::new(Executor {
+        tools: driven.iter().map(|arm| arm.tool.clone()).collect(),
+        arms: driven,
+        min_waypoints: usize::try_from(parameters.min_waypoints)?,
+        patience: Patience {
+            driver: Duration::from_secs_f64(parameters.driver_timeout_s),
+            joint_state: Duration::from_secs_f64(parameters.joint_state_timeout_s),
+            start_delay: Duration::from_secs_f64(parameters.start_delay_s),
+        },
+        confirm: parameters.confirm,
+        settings: PlanSettings::default(),
+        dreams: Mutex::default(),
+        summary: node.publisher("execution/summary", Qos::latched())?,
+        turn: TurnMutex::new(()),
+        awaits_confirmation: watch::Sender::new(false),
+    });
+    executor.clone().serve(&node)?;
+    executor.follow_dreams(&node, &parameters).await
+}
+
+fn declare(
+    p: &mut dreamitate_carrier::ParameterSet,
+) -> Result<Parameters, dreamitate_carrier::ParameterError> {
+    Ok(Parameters {
+        config_dir: p.declare(
+            Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
+        )?,
+        task: p.declare(Declaration::text("task", "rotation").about("Task: its name, or a YAML file"))?,
+        min_waypoints: p.declare(
+            Declaration::new("min_waypoints", 4_i64)
+                .about("The fewest accepted poses of a tool that are executed")
+                .range(2, 1000),
+        )?,
+        min_round: p.declare(
+            Declaration::new("min_round", 0_i64)
+                .about("Trajectories of earlier rounds of tracking are passed over")
+                .range(0, 255),
+        )?,
+        joint_state_timeout_s: p.declare(
+            Declaration::new("joint_state_timeout_s", 1.0)
+                .unit("s")
+                .about("The oldest that joint states may be")
+                .range(0.01, 60.0),
+        )?,
+        driver_timeout_s: p.declare(
+            Declaration::new("driver_timeout_s", 2.0)
+                .unit("s")
+                .about("How long a driver has to answer")
+                .range(0.01, 60.0),
+        )?,
+        start_delay_s: p.declare(
+            Declaration::new("start_delay_s", 0.2)
+                .unit("s")
+                .about("From sending the goals to the start of all arms")
+                .range(0.0, 10.0),
+        )?,
+        autostart: p.declare(
+            Declaration::new("autostart", true)
+                .about("Execute a dream as soon as it came, without being asked"),
+        )?,
+        confirm: p.declare(
+            Declaration::new("confirm", false).about("Wait for the service ~/confirm before anything moves"),
+        )?,
+    })
+}
+
+impl Executor {
+    /// The action `execute` and the service `~/confirm`.
+    fn serve(self: Arc<Self>, node: &Node) -> Result<(), CarrierError> {
+        let executor = self.clone();
+        node.serve::<Trigger, _, _>("~/confirm", move |_| {
+            let success = executor.awaits_confirmation.send_replace(false);
+            let message = if success { "the arms will move" } else { "nothing waits to be confirmed" };
+            std::future::ready(TriggerResponse { success, message: message.to_owned() })
+        })?;
+        let accept = {
+            let executor = self.clone();
+            move |_: &ExecuteGoal| {
+                executor.turn.try_lock().map(drop).map_err(|_| "another dream is being executed".to_owned())
+            }
+        };
+        node.action_server::<Execute, _, _, _>("execute", accept, move |goal| {
+            let executor = self.clone();
+            async move { executor.on_request(goal).await }
+        })
+    }
+
+    /// Listens to the tools' trajectories for ever.
+    async fn follow_dreams(self: Arc<Self>, node: &Node, parameters: &Parameters) -> anyhow::Result<()> {
+        let (sender, mut trajectories) = mpsc::unbounded_channel();
+        let mut readers = JoinSet::new();
+        for tool in &self.tools {
+            let mut detail =
+                node.subscribe::<ToolTrajectory>(&format!("trajectory/{tool}/detail"), Qos::latched())?;
+            let (sender, tool) = (sender.clone(), tool.clone());
+            readers.spawn(async move {
+                while let Some(message) = detail.recv().await {
+                    match message {
+                        // Fails if the node is being dropped.
+                        Ok(message) => drop(sender.send((tool.clone(), message))),
+                        Err(error) => tracing::warn!(%error, "trajectory lost"),
+                    }
+                }
+            });
+        }
+        while let Some((tool, message)) = trajectories.recv().await {
+            if i64::from(message.round) < parameters.min_round {
+                continue;
+            }
+            let complete = self.dreams.lock().take(&self.tools, &tool, message);
+            let Some(dream) = complete else { continue };
+            let turn = self.turn.lock().await;
+            let never = std::future::pending();
+            if parameters.autostart {
+                self.execute(&dream, |_| {}, never).await;
+            } else {
+                self.plan_only(&dream).await;
+            }
+            drop(turn);
+        }
+        Ok(())
+    }
+
+    /// Works on a goal of the action.
+    async fn on_request(&self, goal: Goal<Execute>) -> Outcome<ExecuteResult> {
+        let clip_id = goal.goal().clip_id.clone();
+        let dream = self.dreams.lock().of_clip(&self.tools, &clip_id);
+        let Some(dream) = dream else {
+            let message =
+                format!("no clip {clip_id:?} with a trajectory of each of the tools {:?}", self.tools);
+            return Outcome::Aborted(result(MoveItErrorCodes::PLANNING_FAILED, message));
+        };
+        let _turn = self.turn.lock().await;
+        let progress = |fraction| {
+            if let Err(error) = goal.feedback(ExecuteFeedback { fraction }) {
+                tracing::warn!(%error, "feedback not sent");
+            }
+        };
+        let summary = self.execute(&dream, progress, goal.cancelled()).await;
+        let result = result(summary.error_code, summary.message);
+        match summary.outcome {
+            ExecutionOutcome::Executed => Outcome::Succeeded(result),
+            ExecutionOutcome::Cancelled => Outcome::Canceled(result),
+            _ => Outcome::Aborted(result),
+        }
+    }
+
+    /// Plans and publishes; nothing moves.
+    async fn plan_only(&self, dream: &[ToolTrajectory]) {
+        let clip_id = clip_of(dream);
+        let summary = match self.plan(dream).await {
+            Ok((tasks, plan)) => self.summary_of_plan(&clip_id, &tasks, &plan),
+            Err(summary) => summary,
+        };
+        self.publish(&summary);
+    }
+
+    /// Plans, executes and publishes what came of it.
+    async fn execute(
+        &self,
+        dream: &[ToolTrajectory],
+        progress: impl Fn(f64),
+        cancelled: impl Future<Output = ()>,
+    ) -> ExecutionSummary {
+        let clip_id = clip_of(dream);
+        let summary = match self.plan(dream).await {
+            Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, cancelled).await,
+            Err(summary) => summary,
+        };
+        self.publish(&summary);
+        summary
+    }
+
+    async fn execute_plan(
+        &self,
+        clip_id: &str,
+        tasks: &[ArmTask],
+        plan: &ArmsPlan,
+        progress: impl Fn(f64),
+        cancelled: impl Future<Output = ()>,
+    ) -> ExecutionSummary {
+        let mut summary = self.summary_of_plan(clip_id, tasks, plan);
+        tokio::pin!(cancelled);
+        if self.confirm {
+            self.publish(&summary);
+            tracing::info!("waiting for ~/confirm before the arms move");
+            let mut confirmation = self.awaits_confirmation.subscribe();
+            self.awaits_confirmation.send_replace(true);
+            tokio::select! {
+                // The sender is in `self`, so that no error can be.
+                () = async { drop(confirmation.wait_for(|awaits| !awaits).await) } => {}
+                () = &mut cancelled => {
+                    self.awaits_confirmation.send_replace(false);
+                    let duration_s = plan.duration_s();
+                    conclude(&mut summary, Err(ExecutionError::Cancelled { time_s: 0.0, duration_s }));
+                    return summary;
+                }
+            }
+        }
+        let motions: Vec<ArmMotion<'_>> = self
+            .arms
+            .iter()
+            .zip(&plan.trajectories)
+            .map(|(arm, trajectory)| ArmMotion {
+                arm: &arm.arm.name,
+                driver: &arm.driver,
+                joints: &arm.joints,
+                trajectory,
+            })
+            .collect();
+        let (start_ns, ended) = execute(&motions, self.patience, progress, cancelled).await;
+        if let Some(start_ns) = start_ns {
+            for ((arm, task), part) in self.arms.iter().zip(tasks).zip(&mut summary.arms) {
+                summary_of_run::add_execution(part, task, &arm.joints.recorded(start_ns));
+            }
+        }
+        conclude(&mut summary, ended);
+        summary
+    }
+
+    /// The plan of a dream from where the arms are, published on `plan/…`; else the summary that says why there is none.
+    async fn plan(&self, dream: &[ToolTrajectory]) -> Result<(Vec<ArmTask>, ArmsPlan), ExecutionSummary> {
+        let clip_id = clip_of(dream);
+        let without_plan =
+            |outcome, code, message| ExecutionSummary::without_plan(&clip_id, outcome, code, message);
+        let failed = |code, message| without_plan(ExecutionOutcome::Failed, code, message);
+        let mut tasks = Vec::with_capacity(self.arms.len());
+        for (arm, trajectory) in self.arms.iter().zip(dream) {
+            let (waypoints, frames) = waypoints(trajectory, self.min_waypoints).map_err(|error| {
+                let code = MoveItErrorCodes::INVALID_MOTION_PLAN;
+                without_plan(ExecutionOutcome::Rejected, code, error.to_string())
+            })?;
+            tasks.push(ArmTask { arm: arm.arm.clone(), waypoints, frames, start: arm.arm.home });
+        }
+        for (arm, task) in self.arms.iter().zip(&mut tasks) {
+            let state = arm.joints.wait_fresh(self.patience.joint_state).await;
+            task.start =
+                state.map_err(|e| failed(MoveItErrorCodes::SENSOR_INFO_STALE, e.to_string()))?.positions;
+        }
+        let settings = self.settings.clone();
+        let planned = tokio::task::spawn_blocking(move || {
+            let plan = plan_arms(&tasks, &settings);
+            (tasks, plan)
+        });
+        let (tasks, plan) = planned
+            .await
+            .map_err(|panic| failed(MoveItErrorCodes::CRASH, format!("the planner broke off: {panic}")))?;
+        let plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        for ((arm, task), trajectory) in self.arms.iter().zip(&tasks).zip(&plan.trajectories) {
+            let mut message = DisplayTrajectory { model_id: arm.arm.name.clone(), ..Default::default() };
+            message.trajectory_start.joint_state.name = arm.arm.joint_names();
+            message.trajectory_start.joint_state.position = task.start.to_vec();
+            message.trajectory.push(RobotTrajectory {
+                joint_trajectory: to_message(trajectory, Time::default()),
+                ..Default::default()
+            });
+            arm.plan
+                .publish(&message)
+                .map_err(|e| failed(MoveItErrorCodes::COMMUNICATION_FAILURE, e.to_string()))?;
+        }
+        Ok((tasks, plan))
+    }
+
+    fn summary_of_plan(&self, clip_id: &str, tasks: &[ArmTask], plan: &ArmsPlan) -> ExecutionSummary {
+        let parts = self.arms.iter().zip(tasks).zip(plan.trajectories.iter().zip(&plan.plan_seconds));
+        let message = format!("planned {:.3} s of motion", plan.duration_s());
+        ExecutionSummary {
+            clearance: Some(summary_of_run::clearance(plan)),
+            arms: parts
+                .map(|((arm, task), (trajectory, &seconds))| {
+                    summary_of_run::planned(task, &arm.tool, trajectory, seconds)
+                })
+                .collect(),
+            ..ExecutionSummary::without_plan(
+                clip_id,
+                ExecutionOutcome::Planned,
+                MoveItErrorCodes::SUCCESS,
+                message,
+            )
+        }
+    }
+
+    fn publish(&self, summary: &ExecutionSummary) {
+        let ExecutionSummary { clip_id, outcome, error_code, message, .. } = summary;
+        tracing::info!(clip_id, ?outcome, error_code, message, "execution");
+        let sent = serde_json::to_string(summary)
+            .map_err(anyhow::Error::from)
+            .and_then(|data| Ok(self.summary.publish(&std_msgs::String { data })?));
+        if let Err(error) = sent {
+            tracing::error!(%error, "summary not published");
+        }
+    }
+}
+
+fn conclude(summary: &mut ExecutionSummary, ended: Result<(), ExecutionError>) {
+    match ended {
+        Ok(()) => {
+            summary.outcome = ExecutionOutcome::Executed;
+            summary.message = "executed".to_owned();
+        }
+        Err(error) => {
+            summary.outcome = match &error {
+                ExecutionError::Cancelled { .. } => ExecutionOutcome::Cancelled,
+                _ => ExecutionOutcome::Failed,
+            };
+            summary.error_code = error.code();
+            summary.message = error.to_string();
+        }
+    }
+}
+
+fn code_of(error: &ArmsPlanError) -> i32 {
+    match error {
+        ArmsPlanError::Arm {
+            source: PlanError::Unreachable { .. } | PlanError::UnreachableBetween { .. },
+            ..
+        } => MoveItErrorCodes::NO_IK_SOLUTION,
+        ArmsPlanError::Arm { source: PlanError::Clearance(_), .. } | ArmsPlanError::Together(_) => {
+            MoveItErrorCodes::INVALID_MOTION_PLAN
+        }
+        ArmsPlanError::Arm { .. } => MoveItErrorCodes::PLANNING_FAILED,
+    }
+}
+
+fn clip_of(dream: &[ToolTrajectory]) -> String {
+    dream.first().map(|trajectory| trajectory.clip_id.clone()).unwrap_or_default()
+}
+
+fn result(code: i32, message: String) -> ExecuteResult {
+    let mut result = ExecuteResult { message: message.clone(), ..ExecuteResult::default() };
+    (result.error_code.val, result.error_code.message) = (code, message);
+    result
+}

@@ -1,0 +1,135 @@
+//! What came of a dream's execution, as JSON on `execution/summary`.
+
+use serde::{Deserialize, Serialize};
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionOutcome {
+    /// Planned, and not yet asked to move.
+    Planned,
+    /// The arms followed the whole way.
+    Executed,
+    /// The dream is not fit to be executed: dream again. Nothing moved.
+    Rejected,
+    /// No plan, or the execution broke off with the arms stopped and held.
+    Failed,
+    /// Stopped because somebody asked for it; the arms are held.
+    Cancelled,
+}
+
+/// A dream's execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionSummary {
+    /// The clip; empty if none is known.
+    pub clip_id: String,
+    /// What came of it.
+    pub outcome: ExecutionOutcome,
+    /// MoveIt's code (`moveit_msgs/MoveItErrorCodes`): 1 is success.
+    pub error_code: i32,
+    /// What happened, with the value and the limit if it failed.
+    pub message: String,
+    /// The smallest distances of the plan; `None` without a plan.
+    pub clearance: Option<ClearanceSummary>,
+    /// The arms, in the order of the task's tools; empty without a plan.
+    pub arms: Vec<ArmSummary>,
+}
+
+/// The smallest distances on the planned way, m.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ClearanceSummary {
+    /// Links above the table.
+    pub link_table_m: f64,
+    /// Tools above the table.
+    pub tool_table_m: f64,
+    /// Between the arms; `None` with one arm.
+    pub arms_m: Option<f64>,
+}
+
+/// One arm's part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmSummary {
+    /// The arm's name.
+    pub arm: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The joints, in the order of all values.
+    pub joints: Vec<JointSummary>,
+    /// The plan, at 50 Hz at most.
+    pub planned: Vec<PlannedPoint>,
+    /// When each waypoint is passed, seconds since the trajectories' start.
+    pub waypoint_times_s: Vec<f64>,
+    /// The dream's frame of each waypoint.
+    pub waypoint_frames: Vec<u32>,
+    /// Executed time over dreamed time.
+    pub time_scale: f64,
+    /// The largest change of a joint between two waypoints, rad.
+    pub largest_jump_rad: f64,
+    /// The largest joint speed over its limit.
+    pub velocity_fraction: f64,
+    /// The largest joint acceleration over its limit.
+    pub acceleration_fraction: f64,
+    /// The smallest distance to a position limit over half the joint's range.
+    pub limit_margin: f64,
+    /// How long planning took, s.
+    pub plan_seconds: f64,
+    /// What the joint states told, at 50 Hz at most; empty if nothing moved.
+    pub executed: Vec<ExecutedSample>,
+    /// The executed tool at each waypoint; `None` where the joint states do not reach. Empty if nothing moved.
+    pub deviations: Vec<Option<DeviationSummary>>,
+}
+
+/// A joint and its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JointSummary {
+    /// With the driver's prefix.
+    pub name: String,
+    /// Lowest position, rad.
+    pub lower_rad: f64,
+    /// Highest position, rad.
+    pub upper_rad: f64,
+    /// Highest speed, rad/s.
+    pub velocity_rad_s: f64,
+    /// Highest acceleration, rad/s².
+    pub acceleration_rad_s2: f64,
+}
+
+/// A point of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedPoint {
+    /// Since the trajectories' start.
+    pub time_s: f64,
+    /// rad.
+    pub positions: Vec<f64>,
+    /// rad/s.
+    pub velocities: Vec<f64>,
+}
+
+/// Where the arm was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutedSample {
+    /// Since the trajectories' start.
+    pub time_s: f64,
+    /// rad.
+    pub positions: Vec<f64>,
+    /// The origins of all links from base to flange, then the tool's, in the world, m.
+    pub links_in_world: Vec<[f64; 3]>,
+    /// The tool's rotation in the world, x y z w; its position is the last of `links_in_world`.
+    pub tool_rotation_xyzw: [f64; 4],
+}
+
+/// The executed tool against a waypoint.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DeviationSummary {
+    /// Distance, mm.
+    pub position_mm: f64,
+    /// Angle, degrees.
+    pub rotation_deg: f64,
+}
+
+impl ExecutionSummary {
+    /// A summary without a plan.
+    pub fn without_plan(clip_id: &str, outcome: ExecutionOutcome, error_code: i32, message: String) -> Self {
+        Self { clip_id: clip_id.to_owned(), outcome, error_code, message, clearance: None, arms: Vec::new() }
+    }
+}

@@ -1,0 +1,104 @@
+//! The summary of a plan and of what the joint states told of its execution.
+
+use crate::arm::Arm;
+use crate::deviation::deviations;
+use crate::plan_arms::{ArmTask, ArmsPlan};
+use crate::simulated_arm::JointSample;
+use crate::summary::{
+    ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, JointSummary, PlannedPoint,
+};
+use crate::trajectory::JointTrajectory;
+
+/// The densest that a summary tells of.
+const RATE_HZ: f64 = 50.0;
+
+pub(crate) fn clearance(plan: &ArmsPlan) -> ClearanceSummary {
+    ClearanceSummary {
+        link_table_m: plan.clearance.link_table_m,
+        tool_table_m: plan.clearance.tool_table_m,
+        arms_m: Some(plan.clearance.arms_m).filter(|m| m.is_finite()),
+    }
+}
+
+/// One arm's part of the plan, without an execution.
+pub(crate) fn planned(
+    task: &ArmTask,
+    tool: &str,
+    trajectory: &JointTrajectory,
+    plan_seconds: f64,
+) -> ArmSummary {
+    let arm = &task.arm;
+    let limits = arm.limits.velocity_rad_s.iter().zip(&arm.limits.acceleration_rad_s2);
+    let joints = arm.joint_names().into_iter().zip(arm.chain.moving_joints()).zip(limits);
+    let demand = trajectory.demand(arm);
+    ArmSummary {
+        arm: arm.name.clone(),
+        tool: tool.to_owned(),
+        joints: joints
+            .map(|((name, joint), (&velocity_rad_s, &acceleration_rad_s2))| JointSummary {
+                name,
+                lower_rad: joint.limits.lower,
+                upper_rad: joint.limits.upper,
+                velocity_rad_s,
+                acceleration_rad_s2,
+            })
+            .collect(),
+        planned: trajectory
+            .sampled(RATE_HZ)
+            .map(|point| PlannedPoint {
+                time_s: rounded(point.time_s),
+                positions: point.positions.iter().copied().map(rounded).collect(),
+                velocities: point.velocities.iter().copied().map(rounded).collect(),
+            })
+            .collect(),
+        waypoint_times_s: trajectory.waypoint_times_s.clone(),
+        waypoint_frames: task.frames.clone(),
+        time_scale: trajectory.time_scale,
+        largest_jump_rad: demand.largest_jump_rad,
+        velocity_fraction: demand.velocity_fraction,
+        acceleration_fraction: demand.acceleration_fraction,
+        limit_margin: demand.limit_margin,
+        plan_seconds,
+        executed: Vec::new(),
+        deviations: Vec::new(),
+    }
+}
+
+/// Adds what the joint states told.
+pub(crate) fn add_execution(summary: &mut ArmSummary, task: &ArmTask, samples: &[JointSample]) {
+    let found = deviations(&task.arm, samples, &task.waypoints, &summary.waypoint_times_s);
+    summary.deviations = found
+        .into_iter()
+        .map(|d| d.map(|d| DeviationSummary { position_mm: d.position_mm, rotation_deg: d.rotation_deg }))
+        .collect();
+    let mut next_s = f64::NEG_INFINITY;
+    let last = samples.len().saturating_sub(1);
+    for (index, sample) in samples.iter().enumerate() {
+        // Half a period of a 1 kHz controller: samples on the grid must not miss it by rounding.
+        if sample.time_s + 5e-4 >= next_s || index == last {
+            next_s = sample.time_s + 1.0 / RATE_HZ;
+            summary.executed.push(executed(&task.arm, sample));
+        }
+    }
+}
+
+fn executed(arm: &Arm, sample: &JointSample) -> ExecutedSample {
+    let frames = arm.chain.joint_frames(&sample.positions);
+    let world_from_tool = arm.world_from_tool(&sample.positions);
+    let origins = arm.chain.link_poses(&frames).map(|base_from_link| arm.world_from_base * base_from_link);
+    let q = world_from_tool.rotation.coords;
+    ExecutedSample {
+        time_s: rounded(sample.time_s),
+        positions: sample.positions.iter().copied().map(rounded).collect(),
+        links_in_world: origins
+            .chain([world_from_tool])
+            .map(|pose| pose.translation.vector.map(rounded).into())
+            .collect(),
+        tool_rotation_xyzw: [q.x, q.y, q.z, q.w].map(rounded),
+    }
+}
+
+/// To six places: a micrometre, a microradian, a microsecond. The whole would be three times as long.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}

@@ -1,0 +1,7 @@
+//! The dreamer as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dreamitate_carrier::run_process("dreamer", dreamer::node::run)
+}

@@ -1,0 +1,235 @@
+//! The dreamer as a node: parameters and goals in, clips out.
+
+use crate::{
+    dream::{Dream, DreamError, dream},
+    settings::Settings,
+    truth::truth_message,
+};
+use anyhow::Context;
+use dreamitate_carrier::{Carrier, Goal, Node, NodeArgs, Outcome, Publisher, Qos};
+use dreamitate_clip::{StereoClip, clip_to_message, image_to_message, pose_to_message};
+use dreamitate_config::Task;
+use dreamitate_geometry::{Rig, View, WORLD_FRAME, camera_frame};
+use dreamitate_msgs::{
+    builtin_interfaces::Time,
+    dreamitate_msgs::{
+        Dream as DreamAction, DreamFeedback, DreamGoal, DreamResult, StereoClip as ClipMessage,
+        ToolTrajectory,
+    },
+    geometry_msgs::{Transform, TransformStamped, Vector3},
+    sensor_msgs::Image,
+    std_msgs::Header,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{mpsc, watch};
+
+/// What the action and the start share.
+struct Dreamer {
+    /// Weak, since the node owns the server that owns the goals that hold this.
+    node: Weak<Node>,
+    settings: Settings,
+    clips: Publisher<ClipMessage>,
+    /// Latched, so each lives as long as the node.
+    truths: Mutex<BTreeMap<String, Publisher<ToolTrajectory>>>,
+    latest: watch::Sender<Option<Arc<StereoClip>>>,
+    /// One dream at a time.
+    dreaming: tokio::sync::Mutex<()>,
+}
+
+/// The dreamer as a node; runs until it is dropped.
+///
+/// Publishes `dream/clip` and, for rendered dreams, `dream/truth/{tool}` (latched), the cameras on `/tf_static`, and
+/// with `loop_view` the frames on `dream/{top,side}/image`. Serves the action `dream`. Dreams once at the start unless
+/// `autostart` is false.
+///
+/// # Errors
+/// A parameter or the task is refused, the carrier fails, or the dream at the start fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let node = Arc::new(Node::open(carrier, args)?);
+    let settings = node.declare_parameters(Settings::declare)?;
+    let task = Task::read(&settings.config, &settings.task)?;
+    let tf = node.tf_broadcaster()?;
+    tf.send_static(View::ALL.map(|view| camera_transform(&task.rig, view)).into())?;
+    let (latest, clips_seen) = watch::channel(None);
+    let dreamer = Arc::new(Dreamer {
+        clips: node.publisher("dream/clip", Qos::latched())?,
+        truths: Mutex::default(),
+        latest,
+        dreaming: tokio::sync::Mutex::default(),
+        node: Arc::downgrade(&node),
+        settings,
+    });
+    // The server lives in the node and must not keep it alive.
+    let weak = Arc::downgrade(&dreamer);
+    node.action_server::<DreamAction, _, _, _>("dream", accept, move |goal| {
+        let dreamer = weak.upgrade();
+        async move {
+            match dreamer {
+                Some(dreamer) => dreamer.serve(goal).await,
+                None => Outcome::Aborted(failure("the node is closing".to_owned())),
+            }
+        }
+    })?;
+    let Settings { autostart, loop_view, .. } = dreamer.settings;
+    if autostart {
+        let (task, seed) = (dreamer.settings.task.clone(), dreamer.settings.seed);
+        let dream = dreamer.dream(task, seed, |_, _| {}, Arc::default()).await;
+        dream.context("the dream at the start failed")?;
+    }
+    if loop_view { show(&node, clips_seen).await } else { std::future::pending().await }
+}
+
+fn accept(goal: &DreamGoal) -> Result<(), String> {
+    if goal.task.is_empty() { Err("the goal names no task".to_owned()) } else { Ok(()) }
+}
+
+fn failure(message: String) -> DreamResult {
+    DreamResult { success: false, message, clip_id: String::new() }
+}
+
+/// Tells a blocking dream to stop when the future that waits for it is dropped.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Dreamer {
+    async fn serve(&self, goal: Goal<DreamAction>) -> Outcome<DreamResult> {
+        let DreamGoal { task, seed } = goal.goal().clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let feedback = |step, steps| {
+            if let Err(error) = goal.feedback(DreamFeedback { step, steps }) {
+                tracing::debug!(%error, "feedback not sent");
+            }
+        };
+        let dream = self.dream(task, seed, feedback, stop.clone());
+        tokio::pin!(dream);
+        let result = tokio::select! {
+            result = &mut dream => result,
+            () = goal.cancelled() => {
+                stop.store(true, Ordering::Relaxed);
+                dream.await
+            }
+        };
+        match result {
+            Ok(clip_id) => {
+                Outcome::Succeeded(DreamResult { success: true, message: "published".to_owned(), clip_id })
+            }
+            Err(error) => {
+                let message = format!("{error:#}");
+                let cancelled = error.downcast_ref::<DreamError>().is_some_and(DreamError::is_cancelled);
+                if cancelled {
+                    Outcome::Canceled(failure(message))
+                } else {
+                    Outcome::Aborted(failure(message))
+                }
+            }
+        }
+    }
+
+    /// Dreams and publishes; the clip's name.
+    async fn dream(
+        &self,
+        task: String,
+        seed: u64,
+        feedback: impl Fn(u32, u32),
+        stop: Arc<AtomicBool>,
+    ) -> anyhow::Result<String> {
+        let _one_at_a_time = self.dreaming.lock().await;
+        let _stop = StopOnDrop(stop.clone());
+        let (send, mut steps_done) = mpsc::unbounded_channel();
+        let (source, config) = (self.settings.source.clone(), self.settings.config.clone());
+        let begun = std::time::Instant::now();
+        let work = tokio::task::spawn_blocking(move || {
+            dream(&source, &config, &task, seed, |step, steps| {
+                // Nobody listens any more once the node is gone; the dream then stops too.
+                let _ = send.send((step, steps));
+                !stop.load(Ordering::Relaxed)
+            })
+        });
+        let mut shown = 0;
+        while let Some((step, steps)) = steps_done.recv().await {
+            // Threads report in any order.
+            if step > shown {
+                shown = step;
+                feedback(step, steps);
+            }
+        }
+        let Dream { clip, truth } = work.await.context("the dream's thread ended early")??;
+        let stamp = now();
+        let (clip, message) = tokio::task::spawn_blocking(move || {
+            let message = clip_to_message(&clip, stamp);
+            (clip, message)
+        })
+        .await?;
+        for (tool, poses) in &truth {
+            self.publish_truth(tool, truth_message(&clip, tool, poses, message.header.stamp.clone()))?;
+        }
+        self.clips.publish(&message)?;
+        tracing::info!(clip = clip.id, seconds = begun.elapsed().as_secs_f64(), "dreamt");
+        let id = clip.id.clone();
+        self.latest.send_replace(Some(Arc::new(clip)));
+        Ok(id)
+    }
+
+    fn publish_truth(&self, tool: &str, message: ToolTrajectory) -> anyhow::Result<()> {
+        let mut truths = self.truths.lock().unwrap_or_else(PoisonError::into_inner);
+        if !truths.contains_key(tool) {
+            let node = self.node.upgrade().context("the node is closing")?;
+            let publisher = node.publisher(&format!("dream/truth/{tool}"), Qos::latched())?;
+            truths.insert(tool.to_owned(), publisher);
+        }
+        if let Some(publisher) = truths.get(tool) {
+            publisher.publish(&message)?;
+        }
+        Ok(())
+    }
+}
+
+/// Publishes the latest clip's frames over and over, at its rate.
+async fn show(node: &Node, mut clips: watch::Receiver<Option<Arc<StereoClip>>>) -> anyhow::Result<()> {
+    let images: [Publisher<Image>; 2] = [
+        node.publisher("dream/top/image", Qos::sensor_data())?,
+        node.publisher("dream/side/image", Qos::sensor_data())?,
+    ];
+    loop {
+        let clip = clips.wait_for(Option::is_some).await?.clone();
+        let Some(clip) = clip else { continue };
+        for frame in 0..clip.frame_count() {
+            let stamp = now();
+            for (view, publisher) in View::ALL.into_iter().zip(&images) {
+                if let Some(image) = clip.view(view).frames.get(frame) {
+                    publisher.publish(&image_to_message(image, &camera_frame(view), stamp.clone()))?;
+                }
+            }
+            tokio::time::sleep(Duration::from_secs_f64(clip.frame_period_s)).await;
+        }
+    }
+}
+
+fn camera_transform(rig: &Rig, view: View) -> TransformStamped {
+    let pose = pose_to_message(&rig.camera(view).world_from_camera);
+    TransformStamped {
+        header: Header { stamp: now(), frame_id: WORLD_FRAME.to_owned() },
+        child_frame_id: camera_frame(view),
+        transform: Transform {
+            translation: Vector3 { x: pose.position.x, y: pose.position.y, z: pose.position.z },
+            rotation: pose.orientation,
+        },
+    }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,171 @@
+use super::scene::Body;
+use dreamitate_geometry::{PinholeCamera, Pose};
+use dreamitate_render::{Window, rasterise};
+use image::RgbImage;
+use nalgebra::{Point3, Vector3};
+use rand::Rng;
+
+/// Samples a pixel along each axis.
+const SAMPLES: usize = 2;
+/// Light from everywhere, and light from above.
+const AMBIENT: f32 = 0.55;
+const DIFFUSE: f32 = 0.47;
+/// Standard deviation of the lens's blur, px.
+const BLUR_PX: f32 = 0.7;
+/// Standard deviation of a pixel's noise, grey levels.
+const NOISE: f32 = 2.0;
+
+/// A picture in grey levels, before blur and noise: `[H·W]`, RGB.
+pub(super) type Exposure = Vec<[f32; 3]>;
+
+/// Draws bodies before a background.
+pub(super) fn draw(
+    bodies: &[Body],
+    camera: &PinholeCamera,
+    world_from_camera: &Pose,
+    mut picture: Exposure,
+) -> Exposure {
+    let camera_from_world = world_from_camera.inverse();
+    let window = Window::whole(camera);
+    let (columns, rows) = (window.width * SAMPLES, window.height * SAMPLES);
+    let mut depth = vec![f32::INFINITY; columns * rows];
+    let mut colour = vec![[0u8; 3]; columns * rows];
+    for Body { mesh, world_from_mesh } in bodies {
+        let eye =
+            (world_from_mesh.inverse() * Point3::from(world_from_camera.translation.vector)).cast::<f32>();
+        let to_light =
+            (world_from_mesh.rotation.inverse() * Vector3::new(0.25, -0.15, 1.0).normalize()).cast::<f32>();
+        let light: Vec<f32> = mesh
+            .triangles
+            .iter()
+            .map(|triangle| {
+                // Only sides that face the camera are seen, whichever way the mesh is wound.
+                let corner = mesh.vertices[triangle.corners[0] as usize];
+                let facing = triangle.normal.dot(&(eye - corner)).signum();
+                AMBIENT + DIFFUSE * (facing * triangle.normal.dot(&to_light)).max(0.0)
+            })
+            .collect();
+        let camera_from_mesh = camera_from_world * world_from_mesh;
+        rasterise(mesh, camera, &camera_from_mesh, window, SAMPLES, &mut depth, |sample| {
+            let light = light[sample.triangle];
+            colour[sample.index] =
+                mesh.colour_at(sample.u, sample.v).map(|c| (f32::from(c) * light).min(255.0) as u8);
+        });
+    }
+    let share = 1.0 / (SAMPLES * SAMPLES) as f32;
+    for (y, line) in picture.chunks_exact_mut(window.width).enumerate() {
+        for (x, pixel) in line.iter_mut().enumerate() {
+            let mut drawn = [0.0; 3];
+            let mut covered = 0.0;
+            for at in (0..SAMPLES).map(|dy| (y * SAMPLES + dy) * columns + x * SAMPLES) {
+                for index in (at..at + SAMPLES).filter(|&index| depth[index].is_finite()) {
+                    covered += share;
+                    for (sum, c) in drawn.iter_mut().zip(colour[index]) {
+                        *sum += share * f32::from(c);
+                    }
+                }
+            }
+            if covered > 0.0 {
+                for (behind, front) in pixel.iter_mut().zip(drawn) {
+                    *behind = *behind * (1.0 - covered) + front;
+                }
+            }
+        }
+    }
+    picture
+}
+
+/// The mean of several pictures: a shutter that was open while things moved.
+pub(super) fn mean(pictures: impl IntoIterator<Item = Exposure>) -> Exposure {
+    let mut count = 0.0;
+    let mut sum = Exposure::new();
+    for picture in pictures {
+        count += 1.0;
+        if sum.is_empty() {
+            sum = picture;
+            continue;
+        }
+        for (sum, value) in sum.iter_mut().zip(picture) {
+            *sum = std::array::from_fn(|c| sum[c] + value[c]);
+        }
+    }
+    sum.iter_mut().for_each(|pixel| *pixel = pixel.map(|v| v / count));
+    sum
+}
+
+/// The image that a camera makes of it: with the lens's blur and the sensor's noise.
+pub(super) fn develop(picture: &Exposure, camera: &PinholeCamera, random: &mut impl Rng) -> RgbImage {
+    let width = camera.width as usize;
+    let blurred = blur(&blur(picture, width, 1), width, width);
+    let mut pixels = Vec::with_capacity(blurred.len() * 3);
+    for value in blurred.iter().flatten() {
+        // The sum of four dice is near enough to a bell; its deviation is 2·73.9 sides.
+        let dice = random.next_u32().to_le_bytes().map(f32::from).iter().sum::<f32>() - 510.0;
+        pixels.push((value + NOISE / 147.8 * dice + 0.5).clamp(0.0, 255.0) as u8);
+    }
+    // Never of another size: three values a pixel.
+    RgbImage::from_raw(camera.width, camera.height, pixels).unwrap_or_default()
+}
+
+/// Blurs along columns (`step` 1) or rows (`step` the width). The border's pixels are repeated.
+fn blur(picture: &Exposure, width: usize, step: usize) -> Exposure {
+    let weight = |d: f32| (-d * d / (2.0 * BLUR_PX * BLUR_PX)).exp();
+    let (one, two) = (weight(1.0), weight(2.0));
+    let whole = 1.0 + 2.0 * (one + two);
+    let weights = [two, one, 1.0, one, two].map(|w| w / whole);
+    let height = picture.len() / width;
+    (0..picture.len())
+        .map(|index| {
+            let (position, length) = if step == 1 { (index % width, width) } else { (index / width, height) };
+            let mut sum = [0.0; 3];
+            for (offset, w) in (0..5).zip(weights) {
+                let moved = (position + offset).saturating_sub(2).min(length - 1);
+                let pixel = picture[index + moved * step - position * step];
+                sum = std::array::from_fn(|c| sum[c] + w * pixel[c]);
+            }
+            sum
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::scene::test_body, *};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn camera() -> PinholeCamera {
+        PinholeCamera::new((50.0, 50.0), (29.5, 19.5), (60, 40)).unwrap()
+    }
+
+    #[test]
+    fn what_is_nearer_covers_and_the_rest_is_background() {
+        let background = vec![[9.0, 9.0, 9.0]; 60 * 40];
+        let bodies = [
+            test_body(0.1, [200, 0, 0], Pose::translation(0.0, 0.0, 1.0)),
+            test_body(0.2, [0, 200, 0], Pose::translation(0.0, 0.0, 2.0)),
+        ];
+        let picture = draw(&bodies, &camera(), &Pose::identity(), background);
+        let [red, green, _] = picture[19 * 60 + 29];
+        assert!(red > 90.0 && green == 0.0, "{red} {green}");
+        assert_eq!(picture[0], [9.0, 9.0, 9.0]);
+    }
+
+    #[test]
+    fn noise_and_blur_have_their_deviations() {
+        let camera = camera();
+        let flat = vec![[100.0; 3]; 60 * 40];
+        let image = develop(&flat, &camera, &mut ChaCha8Rng::seed_from_u64(1));
+        let values: Vec<f64> = image.as_raw().iter().map(|v| f64::from(*v)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        assert!((mean - 100.0).abs() < 0.15 && (deviation - 2.0).abs() < 0.1, "{mean} {deviation}");
+        let mut point = vec![[0.0; 3]; 60 * 40];
+        point[20 * 60 + 30] = [1.0; 3];
+        let spread = blur(&blur(&point, 60, 1), 60, 60);
+        let variance: f32 =
+            spread.iter().enumerate().map(|(i, p)| ((i % 60) as f32 - 30.0).powi(2) * p[0]).sum();
+        assert!((spread.iter().map(|p| p[0]).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!((variance.sqrt() - 0.7).abs() < 0.03, "{}", variance.sqrt());
+    }
+}

@@ -1,0 +1,19 @@
+use dreamitate_geometry::ViewTie;
+
+/// The limits of the tracker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackerSettings {
+    /// A pose whose residual is larger is rejected: mean colour difference inside the tool's outline, in levels
+    /// of 0 to 255 over the three channels.
+    pub max_residual: f64,
+    /// A pose that shows less of the tool is rejected.
+    pub min_visible_fraction: f64,
+    /// How far a view may disagree with the fused pose.
+    pub view_tie: ViewTie,
+}
+
+impl Default for TrackerSettings {
+    fn default() -> Self {
+        Self { max_residual: 45.0, min_visible_fraction: 0.45, view_tie: ViewTie::DREAMED }
+    }
+}

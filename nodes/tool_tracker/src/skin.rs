@@ -1,0 +1,74 @@
+use image::RgbImage;
+
+/// Returns which pixels show skin, row by row: an ellipse-like box of chrominance, opened and dilated.
+///
+/// Bounds in YCbCr (BT.601): Y > 60, 137 < Cr < 185, 85 < Cb < 130.
+pub(crate) fn skin_mask(image: &RgbImage) -> Vec<bool> {
+    let (w, h) = (image.width() as usize, image.height() as usize);
+    let raw: Vec<bool> = image
+        .pixels()
+        .map(|pixel| {
+            let [r, g, b] = pixel.0.map(f32::from);
+            let y = 0.299 * r + 0.587 * g + 0.114 * b;
+            let cr = 128.0 + 0.713 * (r - y);
+            let cb = 128.0 + 0.564 * (b - y);
+            y > 60.0 && cr > 137.0 && cr < 185.0 && cb > 85.0 && cb < 130.0
+        })
+        .collect();
+    let opened = dilate(&erode(&raw, w, h, 1), w, h, 1);
+    dilate(&opened, w, h, 2)
+}
+
+fn erode(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
+    let inverse: Vec<bool> = mask.iter().map(|m| !m).collect();
+    dilate(&inverse, w, h, radius).into_iter().map(|m| !m).collect()
+}
+
+/// Dilates by a square of `2·radius + 1` pixels.
+fn dilate(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
+    let mut wide = vec![false; mask.len()];
+    for (row, out) in mask.chunks_exact(w).zip(wide.chunks_exact_mut(w)) {
+        for x in 0..w {
+            out[x] = row[x.saturating_sub(radius)..(x + radius + 1).min(w)].contains(&true);
+        }
+    }
+    let mut tall = vec![false; mask.len()];
+    for y in 0..h {
+        for near in y.saturating_sub(radius)..(y + radius + 1).min(h) {
+            for x in 0..w {
+                tall[y * w + x] |= wide[near * w + x];
+            }
+        }
+    }
+    tall
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_of_skin_is_found_and_a_speck_is_not() {
+        let mut image = RgbImage::from_pixel(40, 40, image::Rgb([20, 25, 30]));
+        for y in 10..20 {
+            for x in 10..20 {
+                image.put_pixel(x, y, image::Rgb([200, 150, 130]));
+            }
+        }
+        image.put_pixel(30, 30, image::Rgb([200, 150, 130]));
+        let mask = skin_mask(&image);
+        assert!(mask[15 * 40 + 15]);
+        assert!(!mask[30 * 40 + 30]);
+        assert!(!mask[5 * 40 + 30]);
+    }
+
+    #[test]
+    fn the_tools_own_colours_are_not_skin() {
+        for colour in [[10, 105, 196], [245, 246, 248], [53, 48, 60], [160, 157, 170]] {
+            assert!(
+                !skin_mask(&RgbImage::from_pixel(9, 9, image::Rgb(colour))).contains(&true),
+                "{colour:?}"
+            );
+        }
+    }
+}

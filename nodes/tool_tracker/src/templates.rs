@@ -1,0 +1,175 @@
+use crate::{
+    appearance::{distance, mixed},
+    levels::Level,
+};
+use dreamitate_geometry::{PinholeCamera, Pose};
+use dreamitate_render::{ToolModel, Window, rasterise};
+use nalgebra::{Unit, UnitQuaternion, Vector3};
+
+/// Turns about the line of sight.
+const TURNS: usize = 24;
+/// Directions in which the tool leans, at each lean but none.
+const LEANS: usize = 8;
+const LEAN_STEP_DEG: f64 = 20.0;
+/// Distances tried, as parts of the distance to the table.
+const DISTANCES: [f64; 3] = [0.98, 0.88, 0.78];
+/// Offsets of a drawing from a region's centre, pixels of the quarter picture.
+const OFFSETS: [i32; 3] = [-3, 0, 3];
+/// A drawing of which the picture shows less says nothing.
+const MIN_SEEN: f32 = 0.5;
+
+/// A drawing of the tool at one attitude and distance, small.
+struct Template {
+    /// Attitude relative to the line of sight.
+    ray_from_tool: UnitQuaternion<f64>,
+    distance: f64,
+    /// Pixels relative to the tool's origin, and the facet that each shows.
+    pixels: Vec<(i16, i16, u8)>,
+}
+
+/// Drawings of a tool at all attitudes that its `facing` allows.
+pub(crate) struct TemplateBank {
+    templates: Vec<Template>,
+    camera: PinholeCamera,
+    table_distance_m: f64,
+}
+
+impl TemplateBank {
+    /// `camera` is that of the quarter-size picture.
+    pub fn new(tool: &ToolModel, camera: PinholeCamera, table_distance_m: f64) -> Self {
+        let mut templates = Vec::new();
+        for ray_from_tool in attitudes(tool) {
+            for part in DISTANCES {
+                let distance = part * table_distance_m;
+                let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance).into(), ray_from_tool);
+                // Drawn at the principal point, in the middle of a camera with room around it.
+                let Some(window) = Window::around(&tool.mesh, &camera, &pose, 1) else { continue };
+                let mut depth = vec![f32::INFINITY; window.width * window.height];
+                let mut facets = vec![u8::MAX; depth.len()];
+                rasterise(&tool.mesh, &camera, &pose, window, 1, &mut depth, |sample| {
+                    facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
+                });
+                let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
+                let pixels = facets
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, facet)| **facet != u8::MAX)
+                    .map(|(at, facet)| {
+                        let x = window.x_px + (at % window.width) as i32 - cx;
+                        let y = window.y_px + (at / window.width) as i32 - cy;
+                        (x as i16, y as i16, *facet)
+                    })
+                    .collect();
+                templates.push(Template { ray_from_tool, distance, pixels });
+            }
+        }
+        Self { templates, camera, table_distance_m }
+    }
+
+    /// Returns the `most` best poses (camera from tool) near a pixel of the quarter picture, best first, no two
+    /// alike.
+    pub fn best_poses(&self, tool: &ToolModel, level: &Level, centre: [f32; 2], most: usize) -> Vec<Pose> {
+        let mut scored: Vec<(f32, usize, [i32; 2])> = Vec::new();
+        for (index, template) in self.templates.iter().enumerate() {
+            // A drawing's middle, not the tool's origin, belongs on the region's centre.
+            let middle = template.middle();
+            for dy in OFFSETS {
+                for dx in OFFSETS {
+                    let at = [centre[0] as i32 + dx - middle[0], centre[1] as i32 + dy - middle[1]];
+                    if let Some(score) = template.score(tool, level, at) {
+                        scored.push((score, index, at));
+                    }
+                }
+            }
+        }
+        scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut poses: Vec<Pose> = Vec::new();
+        for (_, index, at) in scored {
+            let pose = self.pose(&self.templates[index], at);
+            let differs = |other: &Pose| {
+                other.rotation.angle_to(&pose.rotation) > 0.3
+                    || (other.translation.vector - pose.translation.vector).norm()
+                        > 0.06 * self.table_distance_m
+            };
+            if poses.iter().all(differs) {
+                poses.push(pose);
+                if poses.len() == most {
+                    break;
+                }
+            }
+        }
+        poses
+    }
+
+    /// The pose of a template drawn at a pixel: turned along with the line of sight.
+    fn pose(&self, template: &Template, at: [i32; 2]) -> Pose {
+        let direction = self.camera.direction(&[f64::from(at[0]), f64::from(at[1])].into());
+        let camera_from_ray = UnitQuaternion::rotation_between(&Vector3::z(), &direction)
+            .unwrap_or_else(UnitQuaternion::identity);
+        // The distance along the optical axis is kept, and so is the size.
+        let position = direction * (template.distance / direction.z);
+        Pose::from_parts(position.into(), camera_from_ray * template.ray_from_tool)
+    }
+}
+
+impl Template {
+    fn middle(&self) -> [i32; 2] {
+        let count = self.pixels.len().max(1) as i32;
+        let sum = self.pixels.iter().fold([0i32; 2], |s, p| [s[0] + i32::from(p.0), s[1] + i32::from(p.1)]);
+        [sum[0] / count, sum[1] / count]
+    }
+
+    /// RMS difference between the drawing, each facet in the picture's colour, and the picture.
+    fn score(&self, tool: &ToolModel, level: &Level, at: [i32; 2]) -> Option<f32> {
+        let mut sums = [[0f32; 5]; 64];
+        for &(dx, dy, facet) in &self.pixels {
+            let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
+            if level.skin[i] {
+                continue;
+            }
+            let colour = [level.rgb[i * 3], level.rgb[i * 3 + 1], level.rgb[i * 3 + 2]].map(f32::from);
+            let sum = &mut sums[usize::from(facet) & 63];
+            for c in 0..3 {
+                sum[c] += colour[c];
+                sum[3] += colour[c] * colour[c];
+            }
+            sum[4] += 1.0;
+        }
+        let (mut difference, mut seen) = (0f32, 0f32);
+        for (sum, facet) in sums.iter().zip(tool.facets.list()).filter(|(sum, _)| sum[4] > 0.0) {
+            let n = sum[4];
+            let mean = [sum[0] / n, sum[1] / n, sum[2] / n];
+            let spread = sum[3] - n * (mean[0].powi(2) + mean[1].powi(2) + mean[2].powi(2));
+            difference += spread + n * distance(mean, mixed(facet.colour, Some(mean))).powi(2);
+            seen += n;
+        }
+        (seen > MIN_SEEN * self.pixels.len() as f32).then(|| (difference / seen).sqrt())
+    }
+}
+
+/// Attitudes of the tool relative to the line of sight: `facing.axis` toward the camera, leaning up to
+/// `facing.max_tilt_deg`, turned all round.
+fn attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
+    let facing = tool.config.facing;
+    let to_camera = Vector3::new(0.0, 0.0, -1.0);
+    let upright = UnitQuaternion::rotation_between(&Vector3::from(facing.axis), &to_camera)
+        .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::x_axis(), std::f64::consts::PI));
+    let leans = (facing.max_tilt_deg / LEAN_STEP_DEG).floor() as usize;
+    let mut attitudes = Vec::new();
+    for turn in 0..TURNS {
+        let turned = UnitQuaternion::from_axis_angle(
+            &Vector3::z_axis(),
+            turn as f64 / TURNS as f64 * std::f64::consts::TAU,
+        ) * upright;
+        attitudes.push(turned);
+        for lean in 1..=leans {
+            for direction in 0..LEANS {
+                let angle = direction as f64 / LEANS as f64 * std::f64::consts::TAU;
+                let axis = Unit::new_normalize(Vector3::new(angle.cos(), angle.sin(), 0.0));
+                let lean_rad = (lean as f64 * LEAN_STEP_DEG).to_radians();
+                attitudes.push(UnitQuaternion::from_axis_angle(&axis, lean_rad) * turned);
+            }
+        }
+    }
+    attitudes
+}
