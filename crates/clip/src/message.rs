@@ -127,11 +127,7 @@ fn view_from_message(
             let tolerance_s = TIME_TOLERANCE_S;
             return Err(ClipMessageError::FrameTime { view, frame, time_s, expected_s, tolerance_s });
         }
-        frames.push(image_from_message(image).map_err(|why| ClipMessageError::Image {
-            view,
-            frame,
-            why,
-        })?);
+        frames.push(image_from_message(image).map_err(|why| ClipMessageError::Image { view, frame, why })?);
     }
     Ok(ClipView { camera, world_from_camera, frames })
 }

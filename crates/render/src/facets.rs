@@ -45,10 +45,11 @@ impl Facets {
             .triangles
             .iter()
             .map(|triangle| {
-                let group = normals.iter().position(|n| n.dot(&triangle.normal) > limit).unwrap_or_else(|| {
-                    normals.push(triangle.normal);
-                    normals.len() - 1
-                });
+                let group =
+                    normals.iter().position(|n| n.dot(&triangle.normal) > limit).unwrap_or_else(|| {
+                        normals.push(triangle.normal);
+                        normals.len() - 1
+                    });
                 // Only colours that this triangle shows become facets; a stray one is its commonest.
                 let mut shares = vec![0usize; palette.len()];
                 for uv in texture_samples(triangle) {
@@ -122,7 +123,9 @@ fn texture_samples(triangle: &Triangle) -> impl Iterator<Item = [f32; 2]> + '_ {
         (0..STEPS - i).map(move |j| {
             let (s, t) = ((i as f32 + 0.33) / STEPS as f32, (j as f32 + 0.33) / STEPS as f32);
             [0, 1].map(|k| {
-                (1.0 - s - t) * triangle.texture[0][k] + s * triangle.texture[1][k] + t * triangle.texture[2][k]
+                (1.0 - s - t) * triangle.texture[0][k]
+                    + s * triangle.texture[1][k]
+                    + t * triangle.texture[2][k]
             })
         })
     })

@@ -116,24 +116,38 @@ pub fn rasterise(
         for y in y0..=y1 {
             let py = y as f32 - a[1];
             let row = y as usize * columns;
+            // Weights at the row's first column; the span in which all are positive follows from their slopes.
             let start = x0 as f32 - a[0];
             let mut wb = (start * (c[1] - a[1]) - py * (c[0] - a[0])) * inv_area;
             let mut wc = (py * (b[0] - a[0]) - start * (b[1] - a[1])) * inv_area;
+            let (mut first, mut last) = (0.0, (x1 - x0) as f32);
+            for (weight, slope) in [(wb, db), (wc, dc), (1.0 - wb - wc, -db - dc)] {
+                if slope > 1e-9 {
+                    first = f32::max(first, (-weight / slope).ceil());
+                } else if slope < -1e-9 {
+                    last = f32::min(last, (-weight / slope).floor());
+                } else if weight < 0.0 {
+                    last = -1.0;
+                }
+            }
+            if first > last {
+                continue;
+            }
+            wb += first * db;
+            wc += first * dc;
+            let (x0, x1) = (x0 + first as i64, x0 + last as i64);
             for x in x0..=x1 {
                 let wa = 1.0 - wb - wc;
-                if wa >= 0.0 && wb >= 0.0 && wc >= 0.0 {
-                    let w = wa * inv_z[0] + wb * inv_z[1] + wc * inv_z[2];
-                    let z = 1.0 / w;
-                    let at = row + x as usize;
-                    if z < depth[at] {
-                        depth[at] = z;
-                        write(Fragment {
-                            index: at,
-                            triangle: index,
-                            u: (wa * u[0] + wb * u[1] + wc * u[2]) * z,
-                            v: (wa * v[0] + wb * v[1] + wc * v[2]) * z,
-                        });
-                    }
+                let z = 1.0 / (wa * inv_z[0] + wb * inv_z[1] + wc * inv_z[2]);
+                let at = row + x as usize;
+                if z < depth[at] {
+                    depth[at] = z;
+                    write(Fragment {
+                        index: at,
+                        triangle: index,
+                        u: (wa * u[0] + wb * u[1] + wc * u[2]) * z,
+                        v: (wa * v[0] + wb * v[1] + wc * v[2]) * z,
+                    });
                 }
                 wb += db;
                 wc += dc;

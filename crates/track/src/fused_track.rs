@@ -67,3 +67,10 @@ impl FusedTrack {
         Self { poses, outcome, reason }
     }
 }
+
+impl FusedPose {
+    /// The pose without its uncertainty.
+    pub fn world_from_tool_mean(&self) -> Option<dreamitate_geometry::Pose> {
+        self.world_from_tool.as_ref().map(|gaussian| gaussian.mean)
+    }
+}

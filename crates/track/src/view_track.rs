@@ -45,3 +45,18 @@ impl ToolTrack {
         self.poses.iter().find(|pose| pose.frame == frame)
     }
 }
+
+impl TrackedPose {
+    /// A frame without a pose.
+    pub fn lost(frame: usize, reason: &str) -> Self {
+        Self {
+            frame,
+            camera_from_tool: Pose::identity(),
+            information: Matrix6::zeros(),
+            residual: f64::INFINITY,
+            visible_fraction: 0.0,
+            status: Status::Lost,
+            reason: reason.to_owned(),
+        }
+    }
+}

@@ -222,14 +222,12 @@ impl Executor {
             }
             let complete = self.dreams.lock().take(&self.tools, &tool, message);
             let Some(dream) = complete else { continue };
-            let turn = self.turn.lock().await;
             let never = std::future::pending();
             if parameters.autostart {
                 self.execute(&dream, |_| {}, never).await;
             } else {
                 self.plan_only(&dream).await;
             }
-            drop(turn);
         }
         Ok(())
     }
@@ -243,7 +241,6 @@ impl Executor {
                 format!("no clip {clip_id:?} with a trajectory of each of the tools {:?}", self.tools);
             return Outcome::Aborted(result(MoveItErrorCodes::PLANNING_FAILED, message));
         };
-        let _turn = self.turn.lock().await;
         let progress = |fraction| {
             if let Err(error) = goal.feedback(ExecuteFeedback { fraction }) {
                 tracing::warn!(%error, "feedback not sent");
@@ -261,10 +258,13 @@ impl Executor {
     /// Plans and publishes; nothing moves.
     async fn plan_only(&self, dream: &[ToolTrajectory]) {
         let clip_id = clip_of(dream);
+        let turn = self.turn.lock().await;
         let summary = match self.plan(dream).await {
             Ok((tasks, plan)) => self.summary_of_plan(&clip_id, &tasks, &plan),
             Err(summary) => summary,
         };
+        // Before anybody is told: whoever then asks for the next thing must not find this one under way.
+        drop(turn);
         self.publish(&summary);
     }
 
@@ -276,10 +276,12 @@ impl Executor {
         cancelled: impl Future<Output = ()>,
     ) -> ExecutionSummary {
         let clip_id = clip_of(dream);
+        let turn = self.turn.lock().await;
         let summary = match self.plan(dream).await {
             Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, cancelled).await,
             Err(summary) => summary,
         };
+        drop(turn);
         self.publish(&summary);
         summary
     }

@@ -23,9 +23,9 @@ fn refused(dir: &Path) -> String {
     read(dir).unwrap_err().to_string()
 }
 
-/// A picture of stripes that differ with `number`, on a ground that differs with the view.
+/// A picture whose red tells the view and whose blue tells the frame.
 fn picture(size: (u32, u32), ground: u8, number: u32) -> RgbImage {
-    RgbImage::from_fn(size.0, size.1, |x, _| image::Rgb([ground, (x / 64) as u8 * 9, number as u8]))
+    RgbImage::from_pixel(size.0, size.1, image::Rgb([ground, 40, number as u8]))
 }
 
 const TOP_GROUND: u8 = 60;

@@ -1,1 +1,14 @@
 //! The command line: the nodes composed in one process, and the offline commands.
+
+mod commands;
+mod graph;
+mod observe;
+mod outcome;
+mod picture;
+mod recorder;
+mod report;
+mod summary;
+mod tracks;
+
+pub use commands::{Cli, execute};
+pub use outcome::Ending;

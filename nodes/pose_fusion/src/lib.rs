@@ -5,5 +5,6 @@
 //! the paper's midpoint and mean rotation stay available ([`FusionMethod::Midpoint`]).
 
 mod fusion;
+pub mod node;
 
 pub use fusion::{FusionLimits, FusionMethod, ViewPose, fuse};

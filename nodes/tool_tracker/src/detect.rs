@@ -8,8 +8,8 @@ use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::ToolModel;
 
 /// Poses of a bank that are refined, and how many of them go on at each scale.
-const COARSE_POSES: usize = 20;
-const MIDDLE_POSES: usize = 6;
+const COARSE_POSES: usize = 14;
+const MIDDLE_POSES: usize = 5;
 const FINE_POSES: usize = 2;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.

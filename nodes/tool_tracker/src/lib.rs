@@ -10,6 +10,7 @@ mod appearance;
 mod blur;
 mod detect;
 mod levels;
+pub mod node;
 
 mod refine;
 mod region;

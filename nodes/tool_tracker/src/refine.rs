@@ -66,6 +66,9 @@ const ROOM_PX: i32 = 6;
 /// Largest step of one iteration.
 const MAX_TURN_RAD: f64 = 0.12;
 const MAX_SHIFT_M: f64 = 0.02;
+/// Smaller steps end a stage.
+const SETTLED_RAD: f64 = 1e-4;
+const SETTLED_M: f64 = 3e-5;
 /// Neighbouring pixels err together (the mesh, the light, the dream's softness), so that far fewer count than
 /// there are. Set so that the stated covariance fits the errors on rendered dreams.
 const CORRELATED_PIXELS: f64 = 40.0;
@@ -161,7 +164,7 @@ fn descend(
         }
         let step = clamped(hessian.cholesky()?.solve(&gradient));
         trial = perturbed(&trial, &step);
-        if step.fixed_rows::<3>(0).norm() < 2e-5 && step.fixed_rows::<3>(3).norm() < 1e-5 {
+        if step.fixed_rows::<3>(0).norm() < SETTLED_RAD && step.fixed_rows::<3>(3).norm() < SETTLED_M {
             break;
         }
     }

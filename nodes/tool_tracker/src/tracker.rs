@@ -40,6 +40,12 @@ pub enum TrackError {
     },
 }
 
+/// A pose with a residual above this part of the limit is doubted, and the tool sought anew.
+const RECOVER_ABOVE: f64 = 0.85;
+/// How far a tool may move between frames, metres, and how many regions within that are looked at.
+const REACH_M: f64 = 0.35;
+const NEAR_REGIONS: usize = 2;
+
 /// Tools found in one frame, a pose a tool.
 struct Start {
     frame: usize,
@@ -99,16 +105,22 @@ impl ViewTracker {
             .map_init(Scratch::default, |scratch, frame| {
                 let before = track.at(frame);
                 let Some(prior) = priors.get(frame).and_then(Option::as_ref) else {
-                    return before.cloned().unwrap_or_else(|| lost(frame, "no pose in any view"));
+                    return before
+                        .cloned()
+                        .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
                 };
                 let prior = self.view_prior(prior);
                 let scene = self.scene(tool, frame);
                 let own = before.filter(|b| b.status == Status::Accepted).and_then(|b| {
                     refine(&scene, &b.camera_from_tool, &[MIDDLE, FINE[0], FINE[1]], Some(&prior), scratch)
                 });
-                let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
-                let anew = refine(&scene, &prior.camera_from_tool, &stages, Some(&prior), scratch);
-                let best = [own, anew].into_iter().flatten().min_by(|a, b| a.energy.total_cmp(&b.energy));
+                let trusted =
+                    own.as_ref().is_some_and(|r| r.residual <= RECOVER_ABOVE * self.settings.max_residual);
+                let anew = (!trusted).then(|| {
+                    let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
+                    refine(&scene, &prior.camera_from_tool, &stages, Some(&prior), scratch)
+                });
+                let best = own.into_iter().chain(anew.flatten()).min_by(|a, b| a.energy.total_cmp(&b.energy));
                 self.judged(frame, best)
             })
             .collect();
@@ -137,7 +149,7 @@ impl ViewTracker {
         let mut best: Option<(f64, Start)> = None;
         for frame in (1..self.frames.len()).rev().step_by(2) {
             let Some((energy, poses)) = self.assign(frame, banks, &regions[frame - 1]) else { continue };
-            let found = poses.iter().all(|r| r.residual < 0.8 * self.settings.max_residual);
+            let found = poses.iter().all(|r| r.residual < RECOVER_ABOVE * self.settings.max_residual);
             if best.as_ref().is_none_or(|(least, _)| energy < *least) {
                 best = Some((energy, Start { frame, poses }));
             }
@@ -214,8 +226,10 @@ impl ViewTracker {
                 let scene = self.scene(tool, frame);
                 let near = &regions[frame - 1];
                 let mut found = descend_all(&scene, &self.guesses(&last, near), &mut scratch);
-                if found.as_ref().is_none_or(|r| r.residual > 0.8 * self.settings.max_residual) {
-                    let again = near.iter().filter_map(|region| detect(&scene, bank, *region, &mut scratch));
+                if found.as_ref().is_none_or(|r| r.residual > RECOVER_ABOVE * self.settings.max_residual) {
+                    let nearest = self.nearest_regions(&last[0], near);
+                    let again =
+                        nearest.iter().filter_map(|region| detect(&scene, bank, *region, &mut scratch));
                     found = found.into_iter().chain(again).min_by(|a, b| a.energy.total_cmp(&b.energy));
                 }
                 let pose = self.judged(frame, found);
@@ -237,20 +251,35 @@ impl ViewTracker {
         if let [_, before] = last {
             guesses.push(now * before.inverse() * now);
         }
-        let camera = Scale::Quarter.camera(&self.camera);
-        for region in regions {
-            let direction = camera.direction(&[f64::from(region[0]), f64::from(region[1])].into());
-            let position = direction * (now.translation.z / direction.z);
-            if (position - now.translation.vector).norm() < 0.3 {
-                guesses.push(Pose::from_parts(position.into(), now.rotation));
-            }
+        for region in self.nearest_regions(&now, regions) {
+            guesses.push(Pose::from_parts(self.position_at(region, now.translation.z).into(), now.rotation));
         }
         guesses
     }
 
+    /// The regions within reach of a pose, nearest first.
+    fn nearest_regions(&self, now: &Pose, regions: &[[f32; 2]]) -> Vec<[f32; 2]> {
+        let mut near: Vec<(f64, [f32; 2])> = regions
+            .iter()
+            .map(|region| {
+                ((self.position_at(*region, now.translation.z) - now.translation.vector).norm(), *region)
+            })
+            .filter(|(distance_m, _)| *distance_m < REACH_M)
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.into_iter().take(NEAR_REGIONS).map(|(_, region)| region).collect()
+    }
+
+    /// The point at a depth that is seen at a pixel of the quarter picture.
+    fn position_at(&self, pixel: [f32; 2], depth_m: f64) -> Vector3<f64> {
+        let camera = Scale::Quarter.camera(&self.camera);
+        let direction = camera.direction(&[f64::from(pixel[0]), f64::from(pixel[1])].into());
+        direction * (depth_m / direction.z)
+    }
+
     fn judged(&self, frame: usize, found: Option<Refined>) -> TrackedPose {
         let Some(found) = found else {
-            return lost(frame, "the tool is not in the picture");
+            return TrackedPose::lost(frame, "the tool is not in the picture");
         };
         let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
         let reason = if found.residual > self.settings.max_residual {
@@ -274,17 +303,5 @@ impl ViewTracker {
             status: if reason.is_empty() { Status::Accepted } else { Status::Rejected },
             reason,
         }
-    }
-}
-
-fn lost(frame: usize, reason: &str) -> TrackedPose {
-    TrackedPose {
-        frame,
-        camera_from_tool: Pose::identity(),
-        information: Matrix6::zeros(),
-        residual: f64::INFINITY,
-        visible_fraction: 0.0,
-        status: Status::Lost,
-        reason: reason.to_owned(),
     }
 }

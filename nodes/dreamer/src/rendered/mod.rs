@@ -57,7 +57,7 @@ pub enum RenderedError {
 }
 
 /// How long the shutter is open while hands rush in (frames 1 to 3), in frames; and in how many parts it is drawn.
-const SHUTTER: f64 = 0.07;
+const SHUTTER: f64 = 0.05;
 const SHUTTER_PARTS: u32 = 4;
 
 /// Draws the dream of a task with the tools `left` and `right`: two hands bring them to an object on a dark table and
@@ -77,10 +77,7 @@ pub fn render(
     let tools = read_tools(task)?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let motion = Motion::new(&mut random);
-    let truth = [("left", Hand::Left), ("right", Hand::Right)].map(|(name, hand)| {
-        let pose = |frame: usize| (frame > 0).then(|| motion.world_from_tool(hand, frame as f64));
-        (name.to_owned(), (0..FRAMES_PER_VIEW).map(pose).collect())
-    });
+    let truth = truth(&motion);
     let cloth = Cloth::new(&mut random);
     let scene = Scene::new(motion, tools, &mut random);
     let cameras = View::ALL.map(|view| {
@@ -99,16 +96,16 @@ pub fn render(
         }
         let (view, frame) = (index / FRAMES_PER_VIEW, index % FRAMES_PER_VIEW);
         let ((camera, world_from_camera), table) = (&cameras[view], &tables[view]);
-        let expose = |(bodies, shades): (Vec<_>, Vec<_>)| {
-            picture::draw(&bodies, camera, world_from_camera, table.under(&shades))
-        };
-        let exposure = match frame {
-            0 => expose(scene.photo()),
-            1..=3 => picture::mean((0..SHUTTER_PARTS).map(|part| {
+        let (bodies, shades) = if frame == 0 { scene.photo() } else { scene.at(frame as f64) };
+        let ground = table.under(&shades);
+        let expose = |bodies: &[_]| picture::draw(bodies, camera, world_from_camera, ground.clone());
+        let exposure = if (1..=3).contains(&frame) {
+            picture::mean((0..SHUTTER_PARTS).map(|part| {
                 let middle = (f64::from(part) + 0.5) / f64::from(SHUTTER_PARTS) - 0.5;
-                expose(scene.at(frame as f64 + SHUTTER * middle))
-            })),
-            _ => expose(scene.at(frame as f64)),
+                expose(&scene.at(frame as f64 + SHUTTER * middle).0)
+            }))
+        } else {
+            expose(&bodies)
         };
         // Each frame has a random stream of its own, so that threads cannot change the result.
         let mut noise = ChaCha8Rng::seed_from_u64(seed);
@@ -130,7 +127,21 @@ pub fn render(
         top: view(cameras[0], top),
         side: view(cameras[1], side),
     };
-    Ok(RenderedDream { clip: clip.checked()?, truth: truth.into() })
+    Ok(RenderedDream { clip: clip.checked()?, truth })
+}
+
+/// The tools' poses in the dream of a seed, without drawing it: the same as [`RenderedDream::truth`].
+pub fn true_poses(seed: u64) -> BTreeMap<String, Vec<Option<Pose>>> {
+    truth(&Motion::new(&mut ChaCha8Rng::seed_from_u64(seed)))
+}
+
+fn truth(motion: &Motion) -> BTreeMap<String, Vec<Option<Pose>>> {
+    [("left", Hand::Left), ("right", Hand::Right)]
+        .map(|(name, hand)| {
+            let pose = |frame: usize| (frame > 0).then(|| motion.world_from_tool(hand, frame as f64));
+            (name.to_owned(), (0..FRAMES_PER_VIEW).map(pose).collect())
+        })
+        .into()
 }
 
 fn read_tools(task: &Task) -> Result<[(Hand, dreamitate_render::TexturedMesh); 2], RenderedError> {

@@ -8,8 +8,8 @@ use rand::Rng;
 /// Samples a pixel along each axis.
 const SAMPLES: usize = 2;
 /// Light from everywhere, and light from above.
-const AMBIENT: f32 = 0.55;
-const DIFFUSE: f32 = 0.47;
+const AMBIENT: f32 = 0.68;
+const DIFFUSE: f32 = 0.35;
 /// Standard deviation of the lens's blur, px.
 const BLUR_PX: f32 = 0.7;
 /// Standard deviation of a pixel's noise, grey levels.

@@ -1,6 +1,6 @@
 use super::scene::Shade;
 use dreamitate_geometry::{PinholeCamera, Pose};
-use nalgebra::{Point2, Point3};
+use nalgebra::Point2;
 use rand::{Rng, RngExt};
 
 /// The colour of the cloth on the table, grey levels.
@@ -62,30 +62,65 @@ impl Table {
 
     /// The table's colours, grey levels, under these shades.
     pub(super) fn under(&self, shades: &[Shade]) -> Vec<[f32; 3]> {
-        struct Flat {
-            shade_from_world: nalgebra::Isometry3<f32>,
-            half_m: [f32; 2],
-            softness_m: f32,
-        }
-        let flats: Vec<Flat> = shades
-            .iter()
-            .map(|shade| Flat {
-                shade_from_world: shade.world_from_shade.inverse().cast(),
-                half_m: shade.half_m.map(|h| h as f32),
-                // The room is lit from everywhere: what is higher shades more softly.
-                softness_m: (0.02 + 0.5 * shade.world_from_shade.translation.z.max(0.0)) as f32,
-            })
-            .collect();
-        let shaded = |([x, y], colour): (&[f32; 2], &[f32; 3])| {
-            let mut light = 1.0;
-            for Flat { shade_from_world, half_m, softness_m } in &flats {
-                let local = shade_from_world * Point3::new(*x, *y, 0.0);
-                let beyond = [local.x.abs() - half_m[0], local.y.abs() - half_m[1]].map(|d| d.max(0.0));
-                let nearness = 1.0 - (beyond[0].hypot(beyond[1]) / softness_m).min(1.0);
-                light *= 1.0 - DARKEST * nearness * nearness * (0.02 / softness_m).sqrt();
-            }
+        let flats: Vec<Flat> = shades.iter().map(Flat::of).collect();
+        let shaded = |(point, colour): (&[f32; 2], &[f32; 3])| {
+            let light: f32 = flats.iter().map(|flat| flat.light(*point)).product();
             colour.map(|c| c * light)
         };
         self.points_m.iter().zip(&self.colours).map(shaded).collect()
+    }
+}
+
+/// A shade, ready for many points of the table.
+struct Flat {
+    /// The shade's x and y of a point of the table: `[by x, by y, constant]`.
+    rows: [[f32; 3]; 2],
+    half_m: [f32; 2],
+    softness_m: f32,
+    depth: f32,
+}
+
+impl Flat {
+    fn of(shade: &Shade) -> Self {
+        let shade_from_world = shade.world_from_shade.inverse().to_homogeneous();
+        // The room is lit from everywhere: what is higher shades more softly, and less.
+        let softness_m = (0.02 + 0.5 * shade.world_from_shade.translation.z.max(0.0)) as f32;
+        Self {
+            rows: [0, 1].map(|row| [0, 1, 3].map(|column| shade_from_world[(row, column)] as f32)),
+            half_m: shade.half_m.map(|h| h as f32),
+            softness_m,
+            depth: DARKEST * (0.02 / softness_m).sqrt(),
+        }
+    }
+
+    /// The share of light that reaches a point of the table.
+    fn light(&self, [x, y]: [f32; 2]) -> f32 {
+        let beyond: [f32; 2] = std::array::from_fn(|i| {
+            let [by_x, by_y, constant] = self.rows[i];
+            ((by_x * x + by_y * y + constant).abs() - self.half_m[i]).max(0.0)
+        });
+        let squared = beyond[0] * beyond[0] + beyond[1] * beyond[1];
+        if squared >= self.softness_m * self.softness_m {
+            return 1.0;
+        }
+        let nearness = 1.0 - squared.sqrt() / self.softness_m;
+        1.0 - self.depth * nearness * nearness
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shade_is_darkest_below_and_ends_at_its_softness() {
+        let shade = Shade { world_from_shade: Pose::translation(0.1, 0.2, 0.0), half_m: [0.05, 0.02] };
+        let flat = Flat::of(&shade);
+        assert!((flat.light([0.1, 0.2]) - (1.0 - DARKEST)).abs() < 1e-5);
+        assert_eq!(flat.light([0.1, 0.2421]), 1.0);
+        let near = flat.light([0.1, 0.23]);
+        assert!(near < 1.0 && near > 1.0 - DARKEST, "{near}");
+        let high = Shade { world_from_shade: Pose::translation(0.1, 0.2, 0.1), half_m: [0.05, 0.02] };
+        assert!(Flat::of(&high).light([0.1, 0.2]) > flat.light([0.1, 0.2]));
     }
 }

@@ -1,0 +1,189 @@
+//! The nodes of a task and their parameters: composed in this process, or started as processes.
+
+use anyhow::{Context, bail};
+use dreamitate_carrier::{Carrier, NodeArgs};
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::View;
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    sync::Arc,
+};
+use tokio::task::JoinSet;
+
+/// What a graph is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct GraphOptions {
+    pub task: String,
+    pub config: ConfigFolder,
+    pub dreams: Dreams,
+    pub fusion: String,
+    /// Whether arms take part.
+    pub arms: bool,
+    /// Simulated seconds a second; 0: as fast as possible.
+    pub time_factor: f64,
+}
+
+/// Where dreams come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Dreams {
+    Recorded(PathBuf),
+    Rendered { seed: u64 },
+    /// Somebody else publishes `dream/clip`.
+    Elsewhere,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    Dreamer,
+    ToolTracker,
+    PoseFusion,
+    SimulatedArm,
+    ArmExecutor,
+}
+
+/// One node of the graph.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeSpec {
+    program: Program,
+    name: String,
+    namespace: String,
+    parameters: Vec<(&'static str, String)>,
+}
+
+/// Lists the nodes of a task, in the order of the data's way.
+pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
+    let task = Task::read(&options.config, &options.task)?;
+    let config_dir = options.config.path().canonicalize().context("the configuration folder")?;
+    let common = || vec![("task", options.task.clone()), ("config_dir", config_dir.display().to_string())];
+    let node = |program, name: &str, namespace: &str, more: Vec<(&'static str, String)>| NodeSpec {
+        program,
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        parameters: more,
+    };
+    let mut list = Vec::new();
+    let dream = match &options.dreams {
+        Dreams::Recorded(dir) => Some(vec![
+            ("source", "recorded".to_owned()),
+            ("dream_dir", dir.canonicalize().with_context(|| format!("no dream in {}", dir.display()))?.display().to_string()),
+        ]),
+        Dreams::Rendered { seed } => Some(vec![("source", "rendered".to_owned()), ("seed", seed.to_string())]),
+        Dreams::Elsewhere => None,
+    };
+    if let Some(mut more) = dream {
+        more.extend(common());
+        more.push(("autostart", "false".to_owned()));
+        list.push(node(Program::Dreamer, "dreamer", "", more));
+    }
+    for view in View::ALL {
+        let mut more = common();
+        more.push(("view", view.name().to_owned()));
+        list.push(node(Program::ToolTracker, &format!("tool_tracker_{view}"), "", more));
+    }
+    let mut more = common();
+    more.push(("fusion", options.fusion.clone()));
+    list.push(node(Program::PoseFusion, "pose_fusion", "", more));
+    if options.arms {
+        for tool in &task.tools {
+            let more = vec![
+                ("config_dir", config_dir.display().to_string()),
+                ("rig", task.rig.name.clone()),
+                ("arm", tool.arm.clone()),
+                ("tool", tool.file.canonicalize().unwrap_or(tool.file.clone()).display().to_string()),
+                ("time_factor", format!("{:?}", options.time_factor)),
+            ];
+            list.push(node(Program::SimulatedArm, "simulated_arm", &format!("/{}", tool.arm), more));
+        }
+        list.push(node(Program::ArmExecutor, "arm_executor", "", common()));
+    }
+    Ok(list)
+}
+
+impl NodeSpec {
+    /// The node's `--ros-args`.
+    fn ros_args(&self) -> Vec<String> {
+        let mut args = vec!["--ros-args".to_owned(), "-r".to_owned(), format!("__node:={}", self.name)];
+        if !self.namespace.is_empty() {
+            args.extend(["-r".to_owned(), format!("__ns:={}", self.namespace)]);
+        }
+        for (name, value) in &self.parameters {
+            // Text is quoted as YAML, so that a folder named 1 stays text.
+            let text = value.parse::<f64>().is_err() && value != "true" && value != "false";
+            let value = if text { format!("'{value}'") } else { value.clone() };
+            args.extend(["-p".to_owned(), format!("{name}:={value}")]);
+        }
+        args
+    }
+
+    fn executable(&self) -> &'static str {
+        match self.program {
+            Program::Dreamer => "dreamer",
+            Program::ToolTracker => "tool_tracker",
+            Program::PoseFusion => "pose_fusion",
+            Program::SimulatedArm => "simulated_arm",
+            Program::ArmExecutor => "arm_executor",
+        }
+    }
+}
+
+/// Starts the nodes as tasks of this process. The set ends when a node does.
+pub(crate) fn compose(list: &[NodeSpec], carrier: &Arc<dyn Carrier>) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    let mut set = JoinSet::new();
+    for spec in list {
+        let args = NodeArgs::parse(&spec.name, spec.ros_args())?;
+        let carrier = carrier.clone();
+        let name = spec.name.clone();
+        let program = spec.program;
+        set.spawn(async move {
+            let result = match program {
+                Program::Dreamer => dreamer::node::run(carrier, args).await,
+                Program::ToolTracker => tool_tracker::node::run(carrier, args).await,
+                Program::PoseFusion => pose_fusion::node::run(carrier, args).await,
+                Program::SimulatedArm => arm_executor::simulated_node::run(carrier, args).await,
+                Program::ArmExecutor => arm_executor::node::run(carrier, args).await,
+            };
+            result.with_context(|| format!("the node {name} stopped"))
+        });
+    }
+    Ok(set)
+}
+
+/// Nodes as processes; stopped when dropped.
+pub(crate) struct Processes(Vec<(String, Child)>);
+
+impl Processes {
+    /// Starts the nodes' executables, which lie beside this program.
+    pub fn start(list: &[NodeSpec]) -> anyhow::Result<Self> {
+        let folder = std::env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default();
+        let mut started = Self(Vec::new());
+        for spec in list {
+            let path = folder.join(spec.executable());
+            let child = Command::new(&path).args(spec.ros_args()).spawn().with_context(|| {
+                format!("cannot start {}; build all nodes first: cargo build --release", path.display())
+            })?;
+            started.0.push((spec.name.clone(), child));
+        }
+        Ok(started)
+    }
+
+    /// Fails if a process has ended.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        for (name, child) in &mut self.0 {
+            if let Some(status) = child.try_wait()? {
+                bail!("the node {name} stopped: {status}");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.0 {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Watches a graph work on one dream, and keeps what it says.
+
+use crate::graph::Processes;
+use anyhow::{Context, bail};
+use arm_executor::ExecutionSummary;
+use dreamitate_carrier::{Node, Outcome, Qos, Subscription};
+use dreamitate_clip::{StereoClip, clip_from_message};
+use dreamitate_config::Task;
+use dreamitate_geometry::View;
+use dreamitate_msgs::{
+    dreamitate_msgs::{self as msgs, Dream, DreamGoal},
+    std_msgs,
+};
+use dreamitate_track::{FusedTrack, ToolTrack, fused_from_message, track_from_message};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// What a graph made of one dream.
+pub(crate) struct Observed {
+    pub clip: StereoClip,
+    /// The last track of each tool in each view, in the order of [`View::ALL`].
+    pub view_tracks: BTreeMap<String, [ToolTrack; 2]>,
+    /// The fused track of each tool.
+    pub fused: BTreeMap<String, FusedTrack>,
+    /// Rendered dreams know the truth.
+    pub truth: BTreeMap<String, FusedTrack>,
+    pub execution: Option<ExecutionSummary>,
+    /// Stages and their seconds.
+    pub stages: Vec<(&'static str, f64)>,
+}
+
+/// The subscriptions of an observer, made before anything is published.
+pub(crate) struct Observer {
+    clip: Subscription<msgs::StereoClip>,
+    tracks: Vec<(String, [Subscription<msgs::ToolTrack>; 2])>,
+    details: Vec<(String, Subscription<msgs::ToolTrajectory>)>,
+    truths: Vec<(String, Subscription<msgs::ToolTrajectory>)>,
+    execution: Subscription<std_msgs::String>,
+}
+
+/// The nodes that are watched; one that ends ends the watching.
+pub(crate) enum Nodes {
+    Here(JoinSet<anyhow::Result<()>>),
+    Processes(Processes),
+}
+
+/// Nothing in a graph takes longer than this without a sign.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Observer {
+    pub fn new(node: &Node, task: &Task) -> anyhow::Result<Self> {
+        let latched = Qos::latched();
+        let mut observer = Self {
+            clip: node.subscribe("dream/clip", latched)?,
+            tracks: Vec::new(),
+            details: Vec::new(),
+            truths: Vec::new(),
+            execution: node.subscribe("execution/summary", latched)?,
+        };
+        for tool in task.tools.iter().map(|tool| tool.name.clone()) {
+            let [top, side] = View::ALL.map(|view| node.subscribe(&format!("track/{view}/{tool}"), latched));
+            observer.tracks.push((tool.clone(), [top?, side?]));
+            observer.details.push((tool.clone(), node.subscribe(&format!("trajectory/{tool}/detail"), latched)?));
+            observer.truths.push((tool.clone(), node.subscribe(&format!("dream/truth/{tool}"), latched)?));
+        }
+        Ok(observer)
+    }
+
+    /// Asks for a dream if `ask` is given, waits until it is tracked, and if `arms` until it is executed.
+    pub async fn watch(
+        mut self,
+        node: &Node,
+        nodes: &mut Nodes,
+        ask: Option<DreamGoal>,
+        arms: bool,
+    ) -> anyhow::Result<Observed> {
+        let progress = Progress::new();
+        let mut stages = Vec::new();
+
+        let clock = Instant::now();
+        if let Some(goal) = ask {
+            progress.stage("dreaming");
+            let client = node.action_client::<Dream>("dream")?;
+            let dreaming = async {
+                client.wait_for_server(PATIENCE).await?;
+                let mut handle = client.send_goal(goal, PATIENCE).await?;
+                let result = handle.result();
+                tokio::pin!(result);
+                loop {
+                    tokio::select! {
+                        feedback = handle.feedback() => progress.steps(feedback.step, feedback.steps),
+                        done = &mut result => return anyhow::Ok(done?),
+                    }
+                }
+            };
+            let done = guarded(nodes, dreaming).await??;
+            let outcome = match done {
+                Outcome::Succeeded(result) | Outcome::Canceled(result) | Outcome::Aborted(result) => result,
+            };
+            if !outcome.success {
+                bail!("no dream: {}", outcome.message);
+            }
+        }
+        let clip = guarded(nodes, self.clip.recv()).await?.context("the carrier closed")??;
+        let clip = clip_from_message(clip)?;
+        stages.push(("dream", clock.elapsed().as_secs_f64()));
+
+        let clock = Instant::now();
+        progress.stage("tracking the tools");
+        let mut fused = BTreeMap::new();
+        for (tool, detail) in &mut self.details {
+            let message = guarded(nodes, detail.recv()).await?.context("the carrier closed")??;
+            fused.insert(tool.clone(), fused_from_message(&message)?);
+        }
+        let mut view_tracks = BTreeMap::new();
+        for (tool, views) in &mut self.tracks {
+            let mut last = [ToolTrack::default(), ToolTrack::default()];
+            for (subscription, last) in views.iter_mut().zip(&mut last) {
+                while let Some(message) = subscription.try_recv() {
+                    *last = track_from_message(&message?)?;
+                }
+            }
+            view_tracks.insert(tool.clone(), last);
+        }
+        stages.push(("track and fuse", clock.elapsed().as_secs_f64()));
+
+        let mut execution = None;
+        if arms {
+            let clock = Instant::now();
+            progress.stage("planning and executing");
+            execution = loop {
+                let message = guarded(nodes, self.execution.recv()).await?.context("the carrier closed")??;
+                let summary: ExecutionSummary = serde_json::from_str(&message.data)?;
+                if summary.outcome != arm_executor::ExecutionOutcome::Planned {
+                    break Some(summary);
+                }
+            };
+            stages.push(("plan and execute", clock.elapsed().as_secs_f64()));
+        }
+        let mut truth = BTreeMap::new();
+        for (tool, subscription) in &mut self.truths {
+            if let Some(message) = subscription.try_recv() {
+                truth.insert(tool.clone(), fused_from_message(&message?)?);
+            }
+        }
+        progress.done();
+        Ok(Observed { clip, view_tracks, fused, truth, execution, stages })
+    }
+}
+
+/// Waits for `work`, but not for ever, and not once a node has ended.
+async fn guarded<T>(nodes: &mut Nodes, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let died = async {
+        match nodes {
+            Nodes::Here(set) => match set.join_next().await {
+                Some(Ok(Err(error))) => error,
+                Some(Err(panic)) => anyhow::Error::from(panic),
+                Some(Ok(Ok(()))) => anyhow::anyhow!("a node ended early"),
+                None => std::future::pending().await,
+            },
+            Nodes::Processes(processes) => loop {
+                if let Err(error) = processes.check() {
+                    break error;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            },
+        }
+    };
+    tokio::select! {
+        value = work => Ok(value),
+        error = died => Err(error),
+        () = tokio::time::sleep(PATIENCE) => bail!("no sign from the nodes for {} s", PATIENCE.as_secs()),
+    }
+}
+
+/// A line that says what is going on; nothing where standard error is no terminal.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn stage(&self, name: &'static str) {
+        self.0.set_message(name);
+    }
+
+    fn steps(&self, step: u32, steps: u32) {
+        self.0.set_message(format!("dreaming, step {step} of {steps}"));
+    }
+
+    fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,224 @@
+//! The data of the report, in the form in which its page reads them.
+
+use crate::{
+    observe::Observed,
+    outcome::Ending,
+    picture::{COLOURS, axes_px, view_index},
+    summary::truth_errors,
+};
+use arm_executor::ArmSummary;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dreamitate_geometry::{Pose, View};
+use dreamitate_render::{ToolModel, visible_edges};
+use dreamitate_track::{FusedTrack, Status};
+use image::{RgbImage, codecs::jpeg::JpegEncoder};
+use serde_json::{Value, json};
+
+const JPEG_QUALITY: u8 = 85;
+
+pub(crate) fn report(observed: &Observed, tools: &[(String, ToolModel)], ending: Ending) -> anyhow::Result<Value> {
+    let clip = &observed.clip;
+    let execution = observed.execution.as_ref();
+    let views = View::ALL
+        .iter()
+        .map(|view| {
+            let picture = clip.view(*view);
+            let frames = picture.frames.iter().map(data_uri).collect::<anyhow::Result<Vec<_>>>()?;
+            Ok(json!({ "name": view, "width": picture.camera.width, "height": picture.camera.height, "frames": frames }))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let reason = execution.map_or_else(
+        || observed.fused.values().map(|f| f.reason.as_str()).find(|r| !r.is_empty()).unwrap_or("").to_owned(),
+        |e| e.message.clone(),
+    );
+    Ok(json!({
+        "title": format!("{}: {}", clip.task, clip.id),
+        "task": clip.task,
+        "clip": clip.id,
+        "source": clip.source.split(':').next(),
+        "outcome": execution.map_or("tracked".to_owned(), |e| format!("{:?}", e.outcome).to_lowercase()),
+        "outcome_ok": ending == Ending::Done,
+        "reason": reason,
+        "version": env!("CARGO_PKG_VERSION"),
+        "limits": { "residual": 45.0, "ray_gap_mm": 15.0, "rotation_gap_deg": 25.0 },
+        "stages": observed.stages.iter().map(|(name, seconds)| json!({ "name": name, "seconds": seconds })).collect::<Vec<_>>(),
+        "figures": figures(observed),
+        "views": views,
+        "frame_times_s": (0..clip.frame_count()).map(|k| clip.time_s(k)).collect::<Vec<_>>(),
+        "tools": tools.iter().enumerate().map(|(i, (name, model))| tool(observed, i, name, model)).collect::<Vec<_>>(),
+        "arms": execution.map(|e| e.arms.iter().map(arm).collect::<Vec<_>>()).unwrap_or_default(),
+        "cameras": View::ALL.iter().map(|view| {
+            let pose = clip.view(*view).world_from_camera;
+            json!({ "name": view, "position_m": position(&pose), "quaternion_xyzw": quaternion(&pose) })
+        }).collect::<Vec<_>>(),
+    }))
+}
+
+fn figures(observed: &Observed) -> Vec<Value> {
+    let mut figures = Vec::new();
+    let figure = |label: &str, value: String, limit: Option<&str>, ok: Option<bool>| {
+        json!({ "label": label, "value": value, "limit": limit, "ok": ok })
+    };
+    for (tool, track) in &observed.fused {
+        let accepted = track.poses.iter().filter(|p| p.accepted).count();
+        let value = format!("{accepted} of {}", track.poses.len());
+        figures.push(figure(&format!("{tool}: frames accepted"), value, Some("≥ 4"), Some(accepted >= 4)));
+        let errors = truth_errors(observed, tool);
+        if !errors.is_empty() {
+            let n = errors.len() as f64;
+            let (mm, deg) = errors.iter().fold((0.0, 0.0), |s, (_, e)| (s.0 + e.position_mm / n, s.1 + e.rotation_deg / n));
+            figures.push(figure(&format!("{tool}: mean error"), format!("{mm:.2} mm, {deg:.2}°"), None, None));
+        }
+    }
+    for arm in observed.execution.iter().flat_map(|e| &e.arms) {
+        let jump = arm.largest_jump_rad;
+        figures.push(figure(&format!("{} arm: largest joint jump", arm.arm), format!("{jump:.2} rad"), Some("≤ 0.5 rad"), Some(jump <= 0.5)));
+        let worst = arm.deviations.iter().flatten().map(|d| d.position_mm).reduce(f64::max);
+        if let Some(mm) = worst {
+            figures.push(figure(&format!("{} arm: deviation at waypoints", arm.arm), format!("{mm:.3} mm"), Some("≤ 1 mm"), Some(mm <= 1.0)));
+        }
+    }
+    if let Some(metres) = observed.execution.as_ref().and_then(|e| e.clearance).and_then(|c| c.arms_m) {
+        figures.push(figure("clearance between arms", format!("{:.0} mm", 1e3 * metres), None, None));
+    }
+    figures
+}
+
+fn tool(observed: &Observed, index: usize, name: &str, model: &ToolModel) -> Value {
+    let [r, g, b] = COLOURS[index % COLOURS.len()];
+    let per_view = |each: &dyn Fn(View) -> Value| json!({ "top": each(View::Top), "side": each(View::Side) });
+    let tracked = |view: View| observed.view_tracks.get(name).map(|views| &views[view_index(view)]);
+    let overlays = per_view(&|view| {
+        let camera = &observed.clip.view(view).camera;
+        let poses = tracked(view).map(|t| t.poses.as_slice()).unwrap_or_default();
+        poses
+            .iter()
+            .filter(|pose| pose.status != Status::Lost)
+            .filter_map(|pose| {
+                Some(json!({
+                    "frame": pose.frame,
+                    "accepted": pose.status == Status::Accepted,
+                    "outline": visible_edges(&model.mesh, camera, &pose.camera_from_tool),
+                    "axes": axes_px(observed, view, &pose.camera_from_tool)?,
+                }))
+            })
+            .collect()
+    });
+    let view_tracks = per_view(&|view| {
+        let world_from_camera = observed.clip.view(view).world_from_camera;
+        let poses = tracked(view).map(|t| t.poses.as_slice()).unwrap_or_default();
+        poses
+            .iter()
+            .filter(|pose| pose.status == Status::Accepted)
+            .map(|pose| json!({ "frame": pose.frame, "position_m": position(&(world_from_camera * pose.camera_from_tool)) }))
+            .collect()
+    });
+    let fused: Vec<Value> = observed
+        .fused
+        .get(name)
+        .map(|track| track.poses.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|pose| {
+            let world_from_tool = pose.world_from_tool_mean()?;
+            Some(json!({
+                "frame": pose.frame,
+                "time_s": observed.clip.time_s(pose.frame),
+                "position_m": position(&world_from_tool),
+                "quaternion_xyzw": quaternion(&world_from_tool),
+                "accepted": pose.accepted,
+                "residuals": { "top": pose.residuals.first(), "side": pose.residuals.get(1) },
+                "ray_gap_mm": 1e3 * pose.ray_gap_m,
+                "rotation_gap_deg": pose.rotation_gap_rad.to_degrees(),
+                "confidence": pose.confidence,
+                "reason": pose.reason,
+            }))
+        })
+        .collect();
+    let errors: Vec<Value> = truth_errors(observed, name)
+        .into_iter()
+        .map(|(frame, error)| json!({ "frame": frame, "position_mm": error.position_mm, "rotation_deg": error.rotation_deg }))
+        .collect();
+    json!({
+        "name": name,
+        "color": format!("#{r:02x}{g:02x}{b:02x}"),
+        "overlays": overlays,
+        "view_tracks": view_tracks,
+        "fused": fused,
+        "truth": observed.truth.get(name).map(truth),
+        "errors": (!errors.is_empty()).then_some(errors),
+        "mesh": mesh(model),
+    })
+}
+
+fn truth(track: &FusedTrack) -> Vec<Value> {
+    track
+        .poses
+        .iter()
+        .filter_map(|pose| {
+            let mean = pose.world_from_tool_mean()?;
+            Some(json!({ "frame": pose.frame, "position_m": position(&mean), "quaternion_xyzw": quaternion(&mean) }))
+        })
+        .collect()
+}
+
+fn mesh(model: &ToolModel) -> Value {
+    let colours: Vec<String> = model
+        .mesh
+        .triangles
+        .iter()
+        .map(|triangle| {
+            let middle = |k: usize| triangle.texture.iter().map(|uv| uv[k]).sum::<f32>() / 3.0;
+            let [r, g, b] = model.mesh.colour_at(middle(0), middle(1));
+            format!("#{r:02x}{g:02x}{b:02x}")
+        })
+        .collect();
+    json!({
+        "vertices": model.mesh.vertices.iter().map(|v| [v.x, v.y, v.z]).collect::<Vec<_>>(),
+        "triangles": model.mesh.triangles.iter().map(|t| t.corners).collect::<Vec<_>>(),
+        "colors": colours,
+    })
+}
+
+fn arm(arm: &ArmSummary) -> Value {
+    let samples = &arm.executed;
+    let rates: Vec<Vec<f64>> = samples
+        .iter()
+        .enumerate()
+        .map(|(i, sample)| {
+            let (before, after) = (&samples[i.saturating_sub(1)], samples.get(i + 1).unwrap_or(sample));
+            let elapsed_s = (after.time_s - before.time_s).max(1e-6);
+            after.positions.iter().zip(&before.positions).map(|(a, b)| (a - b) / elapsed_s).collect()
+        })
+        .collect();
+    json!({
+        "name": arm.arm,
+        "tool": arm.tool,
+        "joints": arm.joints.iter().map(|joint| json!({
+            "name": joint.name, "lower_rad": joint.lower_rad, "upper_rad": joint.upper_rad,
+            "velocity_limit_rad_s": joint.velocity_rad_s,
+        })).collect::<Vec<_>>(),
+        "time_s": samples.iter().map(|s| s.time_s).collect::<Vec<_>>(),
+        "positions_rad": samples.iter().map(|s| &s.positions).collect::<Vec<_>>(),
+        "velocities_rad_s": rates,
+        "waypoint_times_s": arm.waypoint_times_s,
+        "waypoint_frames": arm.waypoint_frames,
+        "links": samples.iter().map(|s| &s.links_in_world).collect::<Vec<_>>(),
+        "tool_position_m": samples.iter().map(|s| s.links_in_world.last()).collect::<Vec<_>>(),
+        "tool_quaternion_xyzw": samples.iter().map(|s| s.tool_rotation_xyzw).collect::<Vec<_>>(),
+    })
+}
+
+fn data_uri(image: &RgbImage) -> anyhow::Result<String> {
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY).encode_image(image)?;
+    Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)))
+}
+
+fn position(pose: &Pose) -> [f64; 3] {
+    pose.translation.vector.into()
+}
+
+fn quaternion(pose: &Pose) -> [f64; 4] {
+    pose.rotation.coords.into()
+}

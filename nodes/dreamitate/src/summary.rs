@@ -1,0 +1,134 @@
+//! `summary.json`: a run in numbers.
+
+use crate::observe::Observed;
+use arm_executor::DeviationSummary;
+use dreamitate_geometry::rotation_angle_rad;
+use dreamitate_track::Outcome;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A run in numbers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    clip_id: String,
+    task: String,
+    source: String,
+    outcome: String,
+    message: String,
+    stage_seconds: BTreeMap<&'static str, f64>,
+    tools: BTreeMap<String, ToolSummary>,
+    arms: BTreeMap<String, ArmFigures>,
+    clearance_between_arms_m: Option<f64>,
+    clearance_tool_table_m: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ToolSummary {
+    outcome: String,
+    reason: String,
+    accepted_frames: Vec<usize>,
+    rejected_frames: BTreeMap<usize, String>,
+    /// Against the truth, where it is known: mean over the accepted frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_mean: Option<DeviationSummary>,
+}
+
+#[derive(Debug, Serialize)]
+struct ArmFigures {
+    waypoints: usize,
+    largest_joint_jump_rad: f64,
+    path_deviation_mm: Option<f64>,
+    path_deviation_deg: Option<f64>,
+    velocity_fraction: f64,
+    acceleration_fraction: f64,
+    limit_margin: f64,
+    time_scale: f64,
+    plan_seconds: f64,
+}
+
+/// The difference between a tool's fused and true pose at each accepted frame.
+pub(crate) fn truth_errors(observed: &Observed, tool: &str) -> Vec<(usize, DeviationSummary)> {
+    let (Some(truth), Some(fused)) = (observed.truth.get(tool), observed.fused.get(tool)) else {
+        return Vec::new();
+    };
+    let true_pose = |frame| truth.poses.iter().find(|p| p.frame == frame)?.world_from_tool_mean();
+    fused
+        .poses
+        .iter()
+        .filter(|pose| pose.accepted)
+        .filter_map(|pose| {
+            let (found, truth) = (&pose.world_from_tool.as_ref()?.mean, true_pose(pose.frame)?);
+            let error = DeviationSummary {
+                position_mm: 1e3 * (found.translation.vector - truth.translation.vector).norm(),
+                rotation_deg: rotation_angle_rad(found, &truth).to_degrees(),
+            };
+            Some((pose.frame, error))
+        })
+        .collect()
+}
+
+impl Summary {
+    pub fn of(observed: &Observed) -> Self {
+        let execution = observed.execution.as_ref();
+        let rejected = observed.fused.values().any(|track| track.outcome == Outcome::Rejected);
+        let tracked = if rejected { "rejected" } else { "tracked" };
+        let clearance = execution.and_then(|e| e.clearance);
+        Self {
+            clip_id: observed.clip.id.clone(),
+            task: observed.clip.task.clone(),
+            source: observed.clip.source.clone(),
+            outcome: execution.map_or(tracked.to_owned(), |e| format!("{:?}", e.outcome).to_lowercase()),
+            message: execution.map_or_else(String::new, |e| e.message.clone()),
+            stage_seconds: observed.stages.iter().copied().collect(),
+            tools: observed.fused.keys().map(|tool| (tool.clone(), ToolSummary::of(observed, tool))).collect(),
+            arms: execution
+                .iter()
+                .flat_map(|e| &e.arms)
+                .map(|arm| {
+                    let largest = |value: fn(&DeviationSummary) -> f64| {
+                        arm.deviations.iter().flatten().map(value).reduce(f64::max)
+                    };
+                    let figures = ArmFigures {
+                        waypoints: arm.waypoint_times_s.len(),
+                        largest_joint_jump_rad: arm.largest_jump_rad,
+                        path_deviation_mm: largest(|d| d.position_mm),
+                        path_deviation_deg: largest(|d| d.rotation_deg),
+                        velocity_fraction: arm.velocity_fraction,
+                        acceleration_fraction: arm.acceleration_fraction,
+                        limit_margin: arm.limit_margin,
+                        time_scale: arm.time_scale,
+                        plan_seconds: arm.plan_seconds,
+                    };
+                    (arm.arm.clone(), figures)
+                })
+                .collect(),
+            clearance_between_arms_m: clearance.and_then(|c| c.arms_m),
+            clearance_tool_table_m: clearance.map(|c| c.tool_table_m),
+        }
+    }
+}
+
+impl ToolSummary {
+    fn of(observed: &Observed, tool: &str) -> Self {
+        let track = &observed.fused[tool];
+        let errors = truth_errors(observed, tool);
+        let mean = |value: fn(&DeviationSummary) -> f64| {
+            errors.iter().map(|(_, e)| value(e)).sum::<f64>() / errors.len() as f64
+        };
+        Self {
+            outcome: format!("{:?}", track.outcome).to_lowercase(),
+            reason: track.reason.clone(),
+            accepted_frames: track.poses.iter().filter(|p| p.accepted).map(|p| p.frame).collect(),
+            rejected_frames: track
+                .poses
+                .iter()
+                .filter(|p| !p.accepted)
+                .map(|p| (p.frame, p.reason.clone()))
+                .collect(),
+            error_mean: (!errors.is_empty()).then(|| DeviationSummary {
+                position_mm: mean(|e| e.position_mm),
+                rotation_deg: mean(|e| e.rotation_deg),
+            }),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
+
+use crate::{FusionLimits, FusionMethod, ViewPose, fuse};
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
+use dreamitate_clip::pose_to_message;
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
+use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
+use dreamitate_track::{FusedHeader, FusedTrack, Status, ToolTrack, fused_to_message, track_from_message};
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::mpsc;
+
+struct Parameters {
+    task: String,
+    config_dir: String,
+    method: FusionMethod,
+    prior_rounds: u8,
+    limits: FusionLimits,
+}
+
+/// The latest track of each view of one tool.
+type Views = [Option<(msgs::ToolTrack, ToolTrack)>; 2];
+
+struct Output {
+    prior: Publisher<msgs::ToolTrajectory>,
+    poses: Publisher<PoseArray>,
+    detail: Publisher<msgs::ToolTrajectory>,
+}
+
+/// Runs the node until it is dropped.
+///
+/// # Errors
+/// A parameter or the task is wrong, or the carrier fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let mut node = Node::open(carrier, args)?;
+    let parameters = node.declare_parameters(|p| {
+        let limits = FusionLimits::default();
+        Ok(Parameters {
+            task: p.declare(Declaration::text("task", "rotation").about("task whose tools are fused"))?,
+            config_dir: p
+                .declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            method: match p
+                .declare(
+                    Declaration::text("fusion", "coupled")
+                        .about("how two views become one pose; midpoint is the paper's")
+                        .choices(&["coupled", "midpoint"]),
+                )?
+                .as_str()
+            {
+                "midpoint" => FusionMethod::Midpoint,
+                _ => FusionMethod::Coupled,
+            },
+            prior_rounds: p.declare(
+                Declaration::new("prior_rounds", 1i64)
+                    .about("how often the fused pose goes back to the trackers")
+                    .range(0, 5),
+            )? as u8,
+            limits: FusionLimits {
+                max_residual: p.declare(
+                    Declaration::new("max_residual", limits.max_residual)
+                        .unit("levels")
+                        .about("largest residual of a view")
+                        .range(1.0, 255.0),
+                )?,
+                max_ray_gap_m: p.declare(
+                    Declaration::new("max_ray_gap_m", limits.max_ray_gap_m)
+                        .unit("m")
+                        .about("largest distance between the views' rays")
+                        .range(0.0, 1.0),
+                )?,
+                max_rotation_gap_rad: p.declare(
+                    Declaration::new("max_rotation_gap_rad", limits.max_rotation_gap_rad)
+                        .unit("rad")
+                        .about("largest angle between the views' rotations")
+                        .range(0.0, 3.2),
+                )?,
+                min_accepted: p.declare(
+                    Declaration::new("min_accepted_frames", limits.min_accepted as i64)
+                        .about("fewest accepted frames of a usable trajectory")
+                        .range(2, 1000),
+                )? as usize,
+            },
+        })
+    })?;
+    let named = Some(PathBuf::from(&parameters.config_dir)).filter(|p| !p.as_os_str().is_empty());
+    let task = Task::read(&ConfigFolder::find(named.as_deref()), &parameters.task)?;
+
+    let (sender, mut tracks) = mpsc::unbounded_channel();
+    let mut outputs = Vec::new();
+    for (tool, name) in task.tools.iter().map(|tool| tool.name.as_str()).enumerate() {
+        outputs.push(Output {
+            prior: node.publisher(&format!("track/prior/{name}"), Qos::latched())?,
+            poses: node.publisher(&format!("trajectory/{name}"), Qos::latched())?,
+            detail: node.publisher(&format!("trajectory/{name}/detail"), Qos::latched())?,
+        });
+        for (view, view_name) in View::ALL.iter().enumerate() {
+            let mut subscription =
+                node.subscribe::<msgs::ToolTrack>(&format!("track/{view_name}/{name}"), Qos::latched())?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while let Some(message) = subscription.recv().await {
+                    if sender.send((tool, view, message)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+
+    let mut latest: Vec<Views> = outputs.iter().map(|_| [None, None]).collect();
+    while let Some((tool, view, message)) = tracks.recv().await {
+        let parsed = message.map_err(anyhow::Error::from).and_then(|m| Ok((track_from_message(&m)?, m)));
+        match parsed {
+            Ok((track, message)) => latest[tool][view] = Some((message, track)),
+            Err(error) => {
+                tracing::error!("a track is refused: {error:#}");
+                continue;
+            }
+        }
+        let [Some((top, _)), Some((side, _))] = &latest[tool] else { continue };
+        if top.clip_id != side.clip_id || top.round != side.round {
+            continue;
+        }
+        let header = FusedHeader {
+            clip_id: top.clip_id.clone(),
+            tool: task.tools[tool].name.clone(),
+            round: top.round,
+            frame_period_s: task.frame_period_s,
+        };
+        let fused = fuse_track(&latest[tool], &task, &parameters);
+        let output = &outputs[tool];
+        if header.round < parameters.prior_rounds && fused.poses.iter().any(|p| p.world_from_tool.is_some()) {
+            output.prior.publish(&fused_to_message(&header, &fused))?;
+            continue;
+        }
+        let accepted = fused.poses.iter().filter(|p| p.accepted);
+        let poses =
+            accepted.filter_map(|p| p.world_from_tool.as_ref()).map(|g| pose_to_message(&g.mean)).collect();
+        tracing::info!("{}: {} {:?} {}", header.clip_id, header.tool, fused.outcome, fused.reason);
+        output.poses.publish(&PoseArray {
+            header: Header { frame_id: WORLD_FRAME.to_owned(), ..Default::default() },
+            poses,
+        })?;
+        output.detail.publish(&fused_to_message(&header, &fused))?;
+    }
+    Ok(())
+}
+
+fn fuse_track(views: &Views, task: &Task, parameters: &Parameters) -> FusedTrack {
+    let mut frames: Vec<usize> =
+        views.iter().flatten().flat_map(|(_, track)| track.poses.iter().map(|p| p.frame)).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    let poses = frames
+        .into_iter()
+        .map(|frame| {
+            let seen: Vec<ViewPose> = views
+                .iter()
+                .flatten()
+                .zip(View::ALL)
+                .filter_map(|((_, track), view)| {
+                    let pose = track.at(frame)?;
+                    Some(ViewPose {
+                        world_from_camera: task.rig.camera(view).world_from_camera,
+                        camera_from_tool: pose.camera_from_tool,
+                        information: pose.information,
+                        residual: pose.residual,
+                        accepted: pose.status == Status::Accepted,
+                        reason: pose.reason.clone(),
+                        view: view.to_string(),
+                    })
+                })
+                .collect();
+            fuse(frame, &seen, parameters.method, &parameters.limits, &ViewTie::DREAMED)
+        })
+        .collect();
+    FusedTrack::judged(poses, parameters.limits.min_accepted)
+}

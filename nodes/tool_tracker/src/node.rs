@@ -1,0 +1,201 @@
+//! The node: a clip in, a track a tool out; a prior in, the track refined out.
+
+use crate::{TrackerSettings, ViewTracker};
+use anyhow::Context;
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
+use dreamitate_clip::clip_from_message;
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::{Gaussian6, Pose, View};
+use dreamitate_msgs::dreamitate_msgs as msgs;
+use dreamitate_render::ToolModel;
+use dreamitate_track::{Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message};
+use nalgebra::Matrix6;
+use std::{path::PathBuf, sync::Arc};
+
+struct Parameters {
+    view: View,
+    task: String,
+    config_dir: String,
+    settings: TrackerSettings,
+}
+
+/// A clip that was tracked, kept for the rounds with priors.
+struct Tracked {
+    clip_id: String,
+    camera_from_world: Pose,
+    tracker: Arc<ViewTracker>,
+    tracks: Vec<ToolTrack>,
+}
+
+/// Runs the node until it is dropped.
+///
+/// # Errors
+/// A parameter, the task or a tool is wrong, or the carrier fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let mut node = Node::open(carrier, args)?;
+    let parameters = node.declare_parameters(|p| {
+        let defaults = TrackerSettings::default();
+        Ok(Parameters {
+            view: match p
+                .declare(
+                    Declaration::text("view", "top").about("the view to track").choices(&["top", "side"]),
+                )?
+                .as_str()
+            {
+                "side" => View::Side,
+                _ => View::Top,
+            },
+            task: p.declare(Declaration::text("task", "rotation").about("task whose tools are tracked"))?,
+            config_dir: p
+                .declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            settings: TrackerSettings {
+                max_residual: p.declare(
+                    Declaration::new("max_residual", defaults.max_residual)
+                        .unit("levels")
+                        .about("a pose that explains the picture worse is rejected")
+                        .range(1.0, 255.0),
+                )?,
+                min_visible_fraction: p.declare(
+                    Declaration::new("min_visible_fraction", defaults.min_visible_fraction)
+                        .about("a pose that shows less of the tool is rejected")
+                        .range(0.0, 1.0),
+                )?,
+                view_tie: defaults.view_tie,
+            },
+        })
+    })?;
+    let named = Some(PathBuf::from(&parameters.config_dir)).filter(|p| !p.as_os_str().is_empty());
+    let task = Task::read(&ConfigFolder::find(named.as_deref()), &parameters.task)?;
+    let tools: Arc<[ToolModel]> =
+        task.tools.iter().map(|tool| ToolModel::read(&tool.file)).collect::<Result<_, _>>()?;
+
+    let mut clips = node.subscribe::<msgs::StereoClip>("dream/clip", Qos::latched())?;
+    let mut outputs = Vec::new();
+    let (to_priors, mut priors) = tokio::sync::mpsc::unbounded_channel();
+    for (index, tool) in task.tools.iter().enumerate() {
+        let topic = format!("track/{}/{}", parameters.view, tool.name);
+        outputs.push(node.publisher::<msgs::ToolTrack>(&topic, Qos::latched())?);
+        let mut subscription =
+            node.subscribe::<msgs::ToolTrajectory>(&format!("track/prior/{}", tool.name), Qos::latched())?;
+        let to_priors = to_priors.clone();
+        tokio::spawn(async move {
+            while let Some(message) = subscription.recv().await {
+                if to_priors.send((index, message)).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    let names: Vec<String> = task.tools.iter().map(|tool| tool.name.clone()).collect();
+
+    let mut tracked: Option<Tracked> = None;
+    loop {
+        tokio::select! {
+            Some(clip) = clips.recv() => {
+                let header = |tool: &str, clip_id: &str| TrackHeader {
+                    clip_id: clip_id.to_owned(), view: parameters.view, tool: tool.to_owned(), round: 0,
+                };
+                let message = match clip {
+                    Ok(message) => message,
+                    Err(error) => { tracing::error!("{error}"); continue; }
+                };
+                let clip_id = message.clip_id.clone();
+                let frame_count = message.views.first().map_or(0, |view| view.frames.len());
+                match first_round(message, parameters.view, tools.clone(), parameters.settings.clone()).await {
+                    Ok(result) => {
+                        publish_all(&outputs, &names, &result.tracks, |tool| header(tool, &clip_id))?;
+                        tracked = Some(result);
+                    }
+                    Err(error) => {
+                        // An outcome, not the node's end: the fusion rejects the dream and says why.
+                        tracing::warn!("{clip_id}: {error:#}");
+                        let nothing = vec![all_lost(frame_count, &format!("{error:#}")); names.len()];
+                        publish_all(&outputs, &names, &nothing, |tool| header(tool, &clip_id))?;
+                        tracked = None;
+                    }
+                }
+            }
+            Some((tool, prior)) = priors.recv() => {
+                let (Ok(prior), Some(tracked)) = (prior, tracked.as_mut()) else { continue };
+                if prior.clip_id != tracked.clip_id {
+                    continue;
+                }
+                let track = next_round(tracked, tool, &prior).await?;
+                let header = TrackHeader {
+                    clip_id: prior.clip_id.clone(),
+                    view: parameters.view,
+                    tool: names[tool].clone(),
+                    round: prior.round.saturating_add(1),
+                };
+                outputs[tool].publish(&track_to_message(&header, &track))?;
+                tracked.tracks[tool] = track;
+            }
+            else => return Ok(()),
+        }
+    }
+}
+
+async fn first_round(
+    message: msgs::StereoClip,
+    view: View,
+    tools: Arc<[ToolModel]>,
+    settings: TrackerSettings,
+) -> anyhow::Result<Tracked> {
+    let work = move || {
+        let clip = clip_from_message(message)?;
+        let picture = clip.view(view);
+        let tracker = ViewTracker::new(picture, tools, settings)?;
+        let tracks = tracker.track()?;
+        let accepted: usize =
+            tracks.iter().flat_map(|t| &t.poses).filter(|p| p.status == Status::Accepted).count();
+        tracing::info!("{}: {view} view: {accepted} poses accepted", clip.id);
+        Ok(Tracked {
+            clip_id: clip.id.clone(),
+            camera_from_world: picture.world_from_camera.inverse(),
+            tracker: Arc::new(tracker),
+            tracks,
+        })
+    };
+    tokio::task::spawn_blocking(work).await.context("tracking stopped")?
+}
+
+async fn next_round(
+    tracked: &Tracked,
+    tool: usize,
+    prior: &msgs::ToolTrajectory,
+) -> anyhow::Result<ToolTrack> {
+    let fused = fused_from_message(prior)?;
+    let camera_from_world = tracked.camera_from_world;
+    let turn = camera_from_world.rotation.to_rotation_matrix();
+    let mut turn6 = Matrix6::zeros();
+    turn6.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
+    turn6.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
+    let last = fused.poses.iter().map(|p| p.frame).max().unwrap_or(0);
+    let mut priors: Vec<Option<Gaussian6>> = vec![None; last + 1];
+    for pose in fused.poses {
+        priors[pose.frame] = pose.world_from_tool.map(|in_world| Gaussian6 {
+            mean: camera_from_world * in_world.mean,
+            covariance: turn6 * in_world.covariance * turn6.transpose(),
+        });
+    }
+    let (tracker, track) = (tracked.tracker.clone(), tracked.tracks[tool].clone());
+    tokio::task::spawn_blocking(move || tracker.track_with_prior(tool, &track, &priors))
+        .await
+        .context("tracking stopped")
+}
+
+fn publish_all(
+    outputs: &[Publisher<msgs::ToolTrack>],
+    names: &[String],
+    tracks: &[ToolTrack],
+    header: impl Fn(&str) -> TrackHeader,
+) -> anyhow::Result<()> {
+    for ((output, name), track) in outputs.iter().zip(names).zip(tracks) {
+        output.publish(&track_to_message(&header(name), track))?;
+    }
+    Ok(())
+}
+
+fn all_lost(frame_count: usize, reason: &str) -> ToolTrack {
+    ToolTrack { poses: (1..frame_count).map(|frame| TrackedPose::lost(frame, reason)).collect() }
+}
