@@ -73,7 +73,8 @@ pub fn fused_from_message(message: &msgs::ToolTrajectory) -> Result<FusedTrack, 
                 .map_err(|why| TrackMessageError::Pose { frame: pose.frame, why })?;
             Ok(FusedPose {
                 frame: pose.frame as usize,
-                world_from_tool: (pose.accepted || covariance.trace() > 0.0).then_some(Gaussian6 { mean, covariance }),
+                world_from_tool: (pose.accepted || covariance.trace() > 0.0)
+                    .then_some(Gaussian6 { mean, covariance }),
                 confidence: pose.confidence,
                 ray_gap_m: pose.ray_gap_m,
                 rotation_gap_rad: pose.rotation_gap_rad,

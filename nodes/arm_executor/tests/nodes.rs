@@ -261,9 +261,11 @@ async fn a_dream_that_cannot_be_executed_is_an_outcome_and_nothing_moves() {
 async fn missing_joint_states_are_named_with_the_limit() {
     let mut cell = Cell::empty();
     cell.add_arm("left", &[]);
-    let states = cell.outside.publisher::<JointState>("right/joint_states", Qos::latched()).unwrap();
-    states.publish(&JointState { name: vec!["gripper".into()], ..JointState::default() }).unwrap();
+    let states = cell.outside.publisher::<JointState>("right/joint_states", Qos::reliable(1)).unwrap();
     cell.add_executor(&[("joint_state_timeout_s", "0.3")]);
+    // By then the executor's servers, and before them its subscriptions, are there.
+    cell.execute_action().await;
+    states.publish(&JointState { name: vec!["gripper".into()], ..JointState::default() }).unwrap();
     cell.send(&dream("a"));
     let summary = cell.summary().await;
     assert_eq!((summary.outcome, summary.error_code), (ExecutionOutcome::Failed, Code::SENSOR_INFO_STALE));

@@ -28,7 +28,9 @@ pub(crate) struct GraphOptions {
 #[derive(Clone, Debug)]
 pub(crate) enum Dreams {
     Recorded(PathBuf),
-    Rendered { seed: u64 },
+    Rendered {
+        seed: u64,
+    },
     /// Somebody else publishes `dream/clip`.
     Elsewhere,
 }
@@ -66,9 +68,17 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     let dream = match &options.dreams {
         Dreams::Recorded(dir) => Some(vec![
             ("source", "recorded".to_owned()),
-            ("dream_dir", dir.canonicalize().with_context(|| format!("no dream in {}", dir.display()))?.display().to_string()),
+            (
+                "dream_dir",
+                dir.canonicalize()
+                    .with_context(|| format!("no dream in {}", dir.display()))?
+                    .display()
+                    .to_string(),
+            ),
         ]),
-        Dreams::Rendered { seed } => Some(vec![("source", "rendered".to_owned()), ("seed", seed.to_string())]),
+        Dreams::Rendered { seed } => {
+            Some(vec![("source", "rendered".to_owned()), ("seed", seed.to_string())])
+        }
         Dreams::Elsewhere => None,
     };
     if let Some(mut more) = dream {
@@ -128,7 +138,10 @@ impl NodeSpec {
 }
 
 /// Starts the nodes as tasks of this process. The set ends when a node does.
-pub(crate) fn compose(list: &[NodeSpec], carrier: &Arc<dyn Carrier>) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+pub(crate) fn compose(
+    list: &[NodeSpec],
+    carrier: &Arc<dyn Carrier>,
+) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
     let mut set = JoinSet::new();
     for spec in list {
         let args = NodeArgs::parse(&spec.name, spec.ros_args())?;

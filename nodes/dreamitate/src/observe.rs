@@ -64,7 +64,9 @@ impl Observer {
         for tool in task.tools.iter().map(|tool| tool.name.clone()) {
             let [top, side] = View::ALL.map(|view| node.subscribe(&format!("track/{view}/{tool}"), latched));
             observer.tracks.push((tool.clone(), [top?, side?]));
-            observer.details.push((tool.clone(), node.subscribe(&format!("trajectory/{tool}/detail"), latched)?));
+            observer
+                .details
+                .push((tool.clone(), node.subscribe(&format!("trajectory/{tool}/detail"), latched)?));
             observer.truths.push((tool.clone(), node.subscribe(&format!("dream/truth/{tool}"), latched)?));
         }
         Ok(observer)
@@ -133,7 +135,8 @@ impl Observer {
             let clock = Instant::now();
             progress.stage("planning and executing");
             execution = loop {
-                let message = guarded(nodes, self.execution.recv()).await?.context("the carrier closed")??;
+                let message =
+                    guarded(nodes, self.execution.recv()).await?.context("the carrier closed")??;
                 let summary: ExecutionSummary = serde_json::from_str(&message.data)?;
                 if summary.outcome != arm_executor::ExecutionOutcome::Planned {
                     break Some(summary);

@@ -17,7 +17,9 @@ const AXIS_M: f64 = 0.05;
 pub(crate) fn axes_px(observed: &Observed, view: View, camera_from_tool: &Pose) -> Option<[[f64; 2]; 4]> {
     let camera = &observed.clip.view(view).camera;
     let mut ends = [[0.0; 2]; 4];
-    for (end, offset) in ends.iter_mut().zip([[0.0; 3], [AXIS_M, 0.0, 0.0], [0.0, AXIS_M, 0.0], [0.0, 0.0, AXIS_M]]) {
+    for (end, offset) in
+        ends.iter_mut().zip([[0.0; 3], [AXIS_M, 0.0, 0.0], [0.0, AXIS_M, 0.0], [0.0, 0.0, AXIS_M]])
+    {
         let pixel = camera.project(&(camera_from_tool * nalgebra::Point3::from(offset)))?;
         *end = [pixel.x, pixel.y];
     }
@@ -25,11 +27,17 @@ pub(crate) fn axes_px(observed: &Observed, view: View, camera_from_tool: &Pose) 
 }
 
 /// A frame of a view with the tools' outlines and axes as that view's tracker has them.
-pub(crate) fn overlay(observed: &Observed, tools: &[(String, ToolModel)], view: View, frame: usize) -> RgbImage {
+pub(crate) fn overlay(
+    observed: &Observed,
+    tools: &[(String, ToolModel)],
+    view: View,
+    frame: usize,
+) -> RgbImage {
     let picture = observed.clip.view(view);
     let mut image = picture.frames[frame].clone();
     for (index, (name, model)) in tools.iter().enumerate() {
-        let Some(pose) = observed.view_tracks.get(name).and_then(|views| views[view_index(view)].at(frame)) else {
+        let Some(pose) = observed.view_tracks.get(name).and_then(|views| views[view_index(view)].at(frame))
+        else {
             continue;
         };
         if pose.status == Status::Lost {
@@ -40,7 +48,8 @@ pub(crate) fn overlay(observed: &Observed, tools: &[(String, ToolModel)], view: 
         for [from, to] in visible_edges(&model.mesh, &picture.camera, &pose.camera_from_tool) {
             draw_line(&mut image, from, to, colour);
         }
-        if let Some([origin, x, y, z]) = axes_px(observed, view, &pose.camera_from_tool).filter(|_| accepted) {
+        if let Some([origin, x, y, z]) = axes_px(observed, view, &pose.camera_from_tool).filter(|_| accepted)
+        {
             for (end, colour) in [(x, [255, 70, 70]), (y, [70, 220, 70]), (z, [90, 140, 255])] {
                 draw_line(&mut image, origin, end, colour);
             }
@@ -50,7 +59,12 @@ pub(crate) fn overlay(observed: &Observed, tools: &[(String, ToolModel)], view: 
 }
 
 /// All frames of both views in one picture: top above, side below, `columns` frames a row.
-pub(crate) fn sheet(observed: &Observed, tools: &[(String, ToolModel)], frames: &[usize], columns: usize) -> RgbImage {
+pub(crate) fn sheet(
+    observed: &Observed,
+    tools: &[(String, ToolModel)],
+    frames: &[usize],
+    columns: usize,
+) -> RgbImage {
     let (width, height) = (observed.clip.top.camera.width / 2, observed.clip.top.camera.height / 2);
     let rows = frames.len().div_ceil(columns) as u32;
     let mut sheet = RgbImage::new(width * columns as u32, height * rows * 2);

@@ -59,7 +59,10 @@ impl Recorder {
         self.looker.abort();
         // The subscriptions end with the node, and the writer with them.
         let _ = self.looker.await;
-        self.writer.await.context("the recorder stopped")?.context("recording failed; what was written is kept")
+        self.writer
+            .await
+            .context("the recorder stopped")?
+            .context("recording failed; what was written is kept")
     }
 }
 

@@ -80,7 +80,11 @@ impl Summary {
             outcome: execution.map_or(tracked.to_owned(), |e| format!("{:?}", e.outcome).to_lowercase()),
             message: execution.map_or_else(String::new, |e| e.message.clone()),
             stage_seconds: observed.stages.iter().copied().collect(),
-            tools: observed.fused.keys().map(|tool| (tool.clone(), ToolSummary::of(observed, tool))).collect(),
+            tools: observed
+                .fused
+                .keys()
+                .map(|tool| (tool.clone(), ToolSummary::of(observed, tool)))
+                .collect(),
             arms: execution
                 .iter()
                 .flat_map(|e| &e.arms)

@@ -33,5 +33,9 @@ pub(crate) fn entries(observed: &Observed) -> BTreeMap<String, Vec<TrackEntry>> 
                 .map(|gaussian| pose_to_rows(&(topcam_from_world * gaussian.mean))),
         }
     };
-    observed.fused.iter().map(|(tool, track)| (tool.clone(), track.poses.iter().map(entry).collect())).collect()
+    observed
+        .fused
+        .iter()
+        .map(|(tool, track)| (tool.clone(), track.poses.iter().map(entry).collect()))
+        .collect()
 }

@@ -32,7 +32,7 @@ struct Tracked {
 /// # Errors
 /// A parameter, the task or a tool is wrong, or the carrier fails.
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
-    let mut node = Node::open(carrier, args)?;
+    let node = Node::open(carrier, args)?;
     let parameters = node.declare_parameters(|p| {
         let defaults = TrackerSettings::default();
         Ok(Parameters {

@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 
 const JPEG_QUALITY: u8 = 85;
 
-pub(crate) fn report(observed: &Observed, tools: &[(String, ToolModel)], ending: Ending) -> anyhow::Result<Value> {
+pub(crate) fn report(
+    observed: &Observed,
+    tools: &[(String, ToolModel)],
+    ending: Ending,
+) -> anyhow::Result<Value> {
     let clip = &observed.clip;
     let execution = observed.execution.as_ref();
     let views = View::ALL
@@ -28,7 +32,15 @@ pub(crate) fn report(observed: &Observed, tools: &[(String, ToolModel)], ending:
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let reason = execution.map_or_else(
-        || observed.fused.values().map(|f| f.reason.as_str()).find(|r| !r.is_empty()).unwrap_or("").to_owned(),
+        || {
+            observed
+                .fused
+                .values()
+                .map(|f| f.reason.as_str())
+                .find(|r| !r.is_empty())
+                .unwrap_or("")
+                .to_owned()
+        },
         |e| e.message.clone(),
     );
     Ok(json!({
@@ -56,9 +68,7 @@ pub(crate) fn report(observed: &Observed, tools: &[(String, ToolModel)], ending:
 
 fn figures(observed: &Observed) -> Vec<Value> {
     let mut figures = Vec::new();
-    let figure = |label: &str, value: String, limit: Option<&str>, ok: Option<bool>| {
-        json!({ "label": label, "value": value, "limit": limit, "ok": ok })
-    };
+    let figure = |label: &str, value: String, limit: Option<&str>, ok: Option<bool>| json!({ "label": label, "value": value, "limit": limit, "ok": ok });
     for (tool, track) in &observed.fused {
         let accepted = track.poses.iter().filter(|p| p.accepted).count();
         let value = format!("{accepted} of {}", track.poses.len());
@@ -66,16 +76,33 @@ fn figures(observed: &Observed) -> Vec<Value> {
         let errors = truth_errors(observed, tool);
         if !errors.is_empty() {
             let n = errors.len() as f64;
-            let (mm, deg) = errors.iter().fold((0.0, 0.0), |s, (_, e)| (s.0 + e.position_mm / n, s.1 + e.rotation_deg / n));
-            figures.push(figure(&format!("{tool}: mean error"), format!("{mm:.2} mm, {deg:.2}°"), None, None));
+            let (mm, deg) = errors
+                .iter()
+                .fold((0.0, 0.0), |s, (_, e)| (s.0 + e.position_mm / n, s.1 + e.rotation_deg / n));
+            figures.push(figure(
+                &format!("{tool}: mean error"),
+                format!("{mm:.2} mm, {deg:.2}°"),
+                None,
+                None,
+            ));
         }
     }
     for arm in observed.execution.iter().flat_map(|e| &e.arms) {
         let jump = arm.largest_jump_rad;
-        figures.push(figure(&format!("{} arm: largest joint jump", arm.arm), format!("{jump:.2} rad"), Some("≤ 0.5 rad"), Some(jump <= 0.5)));
+        figures.push(figure(
+            &format!("{} arm: largest joint jump", arm.arm),
+            format!("{jump:.2} rad"),
+            Some("≤ 0.5 rad"),
+            Some(jump <= 0.5),
+        ));
         let worst = arm.deviations.iter().flatten().map(|d| d.position_mm).reduce(f64::max);
         if let Some(mm) = worst {
-            figures.push(figure(&format!("{} arm: deviation at waypoints", arm.arm), format!("{mm:.3} mm"), Some("≤ 1 mm"), Some(mm <= 1.0)));
+            figures.push(figure(
+                &format!("{} arm: deviation at waypoints", arm.arm),
+                format!("{mm:.3} mm"),
+                Some("≤ 1 mm"),
+                Some(mm <= 1.0),
+            ));
         }
     }
     if let Some(metres) = observed.execution.as_ref().and_then(|e| e.clearance).and_then(|c| c.arms_m) {

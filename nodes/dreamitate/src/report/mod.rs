@@ -12,7 +12,11 @@ const PLACEHOLDER: &str = "/*__DREAMITATE_REPORT__*/null";
 ///
 /// # Errors
 /// A frame cannot be compressed.
-pub(crate) fn page(observed: &Observed, tools: &[(String, ToolModel)], ending: Ending) -> anyhow::Result<String> {
+pub(crate) fn page(
+    observed: &Observed,
+    tools: &[(String, ToolModel)],
+    ending: Ending,
+) -> anyhow::Result<String> {
     let data = data::report(observed, tools, ending)?;
     // In a script, `</` would end it.
     let json = serde_json::to_string(&data)?.replace('<', "\\u003c");

@@ -1,0 +1,387 @@
+//! The commands and what they do.
+
+use crate::{
+    graph::{Dreams, GraphOptions, Processes, compose, nodes},
+    observe::{Nodes, Observed, Observer},
+    outcome::Ending,
+    picture,
+    recorder::Recorder,
+    report,
+    summary::Summary,
+    tracks,
+};
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dreamitate_bag::BagReader;
+use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, Zenoh, ZenohOptions};
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_msgs::{Message, dreamitate_msgs as msgs};
+use dreamitate_render::ToolModel;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// From a stereo dream to a moving robot.
+///
+/// Exit codes: 0 done; 1 an error; 2 wrong arguments; 3 the dream was rejected (nothing moved: dream again
+/// with another seed); 4 no plan, or the execution broke off (arms stopped and held); 5 a replay differs
+/// from what was recorded.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Dream, track, fuse, plan and execute on simulated arms, in this process.
+    Run(RunArgs),
+    /// Track the tools of a dream and write their poses; nothing moves.
+    Track(TrackArgs),
+    /// Play a recorded dream through the trackers again and compare with what was recorded.
+    Replay(ReplayArgs),
+    /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types).
+    Launch(RunArgs),
+    /// List what a bag holds.
+    Inspect {
+        /// A bag's folder or its .mcap file.
+        bag: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct GraphArgs {
+    /// A folder of configuration instead of the program's own.
+    #[arg(long, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// How two views become one pose; `midpoint` is the paper's way.
+    #[arg(long, value_enum, default_value = "coupled")]
+    fusion: Fusion,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Fusion {
+    Coupled,
+    Midpoint,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The task: a name, or a YAML file.
+    task: String,
+    /// A recorded dream: two photos and 25 frames. Without it a dream with ground truth is rendered.
+    #[arg(long, value_name = "DIR")]
+    dream: Option<PathBuf>,
+    /// The seed of the rendered dream.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where the report, the bag and the numbers go; made anew.
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Let the simulated arms run as fast as they can instead of in real time.
+    #[arg(long)]
+    fast: bool,
+    #[command(flatten)]
+    graph: GraphArgs,
+}
+
+#[derive(Debug, Args)]
+struct TrackArgs {
+    /// A recorded dream: two photos and 25 frames.
+    #[arg(long, value_name = "DIR")]
+    dream: PathBuf,
+    /// Where the poses go (JSON).
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A contact sheet of all frames with the tools' outlines (PNG).
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+    /// The task: a name, or a YAML file.
+    #[arg(long, default_value = "rotation")]
+    task: String,
+    #[command(flatten)]
+    graph: GraphArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// A bag's folder or its .mcap file.
+    bag: PathBuf,
+    /// Where the poses go (JSON).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    graph: GraphArgs,
+}
+
+/// Runs a command and returns the program's exit code.
+pub fn execute(cli: Cli) -> ExitCode {
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,zenoh=error".to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .init();
+    let result = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.command {
+                Command::Run(args) => run(args, Carriage::Here).await,
+                Command::Launch(args) => run(args, Carriage::Processes).await,
+                Command::Track(args) => track(args).await,
+                Command::Replay(args) => replay(args).await,
+                Command::Inspect { bag } => inspect(&bag),
+            }
+        })
+    });
+    match result {
+        Ok(ending) => ending.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carriage {
+    Here,
+    Processes,
+}
+
+impl GraphArgs {
+    fn options(&self, task: &str, dreams: Dreams, arms: bool, time_factor: f64) -> GraphOptions {
+        GraphOptions {
+            task: task.to_owned(),
+            config: ConfigFolder::find(self.config.as_deref()),
+            dreams,
+            fusion: match self.fusion {
+                Fusion::Coupled => "coupled".to_owned(),
+                Fusion::Midpoint => "midpoint".to_owned(),
+            },
+            arms,
+            time_factor,
+        }
+    }
+}
+
+async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
+    let dreams = match &args.dream {
+        Some(dir) => Dreams::Recorded(dir.clone()),
+        None => Dreams::Rendered { seed: args.seed },
+    };
+    let options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
+    let task = Task::read(&options.config, &options.task)?;
+    let models = tool_models(&task)?;
+    prepare_folder(&args.out)?;
+
+    let carrier: Arc<dyn Carrier> = match carriage {
+        Carriage::Here => Arc::new(Local::new()),
+        Carriage::Processes => Arc::new(Zenoh::open(ZenohOptions::from_env()?)?),
+    };
+    let node = Arc::new(Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?);
+    let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;
+    let goal = msgs::DreamGoal { task: options.task.clone(), seed: args.seed };
+    let observed = watch(&options, carriage, &carrier, &node, Some(goal)).await;
+    // Recording ends, well or not, whatever became of the run: nothing recorded is lost.
+    if recorder.has_stopped() {
+        tracing::error!("the recording broke off before the run ended");
+    }
+    drop(node);
+    let bag = recorder.finish().await;
+    let observed = observed?;
+    let ending = observed.execution.as_ref().map_or(Ending::Done, Ending::of);
+    write_results(&args.out, &observed, &models, ending)?;
+    let bag = bag?;
+    print_run(&args.out, &observed, bag.message_count);
+    Ok(ending)
+}
+
+/// Starts the nodes and watches them make one dream.
+async fn watch(
+    options: &GraphOptions,
+    carriage: Carriage,
+    carrier: &Arc<dyn Carrier>,
+    node: &Node,
+    goal: Option<msgs::DreamGoal>,
+) -> anyhow::Result<Observed> {
+    let task = Task::read(&options.config, &options.task)?;
+    let observer = Observer::new(node, &task)?;
+    let list = nodes(options)?;
+    let mut nodes = match carriage {
+        Carriage::Here => Nodes::Here(compose(&list, carrier)?),
+        Carriage::Processes => Nodes::Processes(Processes::start(&list)?),
+    };
+    let observed = observer.watch(node, &mut nodes, goal, options.arms).await;
+    if let Nodes::Here(set) = &mut nodes {
+        set.shutdown().await;
+    }
+    observed
+}
+
+async fn track(args: TrackArgs) -> anyhow::Result<Ending> {
+    let options = args.graph.options(&args.task, Dreams::Recorded(args.dream.clone()), false, 1.0);
+    let carrier: Arc<dyn Carrier> = Arc::new(Local::new());
+    let node = Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?;
+    let goal = msgs::DreamGoal { task: options.task.clone(), seed: 0 };
+    let observed = watch(&options, Carriage::Here, &carrier, &node, Some(goal)).await?;
+    write_json(&args.out, &tracks::entries(&observed))?;
+    if let Some(path) = &args.sheet {
+        let models = tool_models(&Task::read(&options.config, &options.task)?)?;
+        let frames: Vec<usize> = (1..observed.clip.frame_count()).collect();
+        picture::sheet(&observed, &models, &frames, 4).save(path)?;
+    }
+    for (tool, track) in &observed.fused {
+        let accepted = track.poses.iter().filter(|p| p.accepted).count();
+        println!("{tool}: {accepted} of {} frames accepted {}", track.poses.len(), track.reason);
+    }
+    Ok(if observed.fused.values().any(|t| t.outcome == dreamitate_track::Outcome::Rejected) {
+        Ending::Rejected
+    } else {
+        Ending::Done
+    })
+}
+
+async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
+    let reader = BagReader::open(&args.bag)?;
+    if let Some(why) = reader.truncated() {
+        eprintln!("note: the bag was cut short ({why}); it is played up to the cut");
+    }
+    let mut clip: Option<msgs::StereoClip> = None;
+    let mut recorded = std::collections::BTreeMap::new();
+    for message in reader.messages() {
+        let message = message?;
+        if message.topic.name == "/dream/clip" {
+            clip = Some(msgs::StereoClip::from_cdr(&message.cdr)?);
+        } else if message.topic.name.starts_with("/trajectory/") && message.topic.name.ends_with("/detail") {
+            recorded.insert(message.topic.name.clone(), message.cdr);
+        }
+    }
+    let clip =
+        clip.with_context(|| format!("the bag {} holds no dream on /dream/clip", args.bag.display()))?;
+    let options = args.graph.options(&clip.task, Dreams::Elsewhere, false, 1.0);
+    let carrier: Arc<dyn Carrier> = Arc::new(Local::new());
+    let node = Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?;
+    let mut again = Vec::new();
+    for topic in recorded.keys() {
+        let endpoint =
+            Endpoint::new(topic.clone(), msgs::ToolTrajectory::TYPE_NAME, msgs::ToolTrajectory::TYPE_HASH);
+        again.push((topic.clone(), node.subscribe_raw(&endpoint, Qos::latched())?));
+    }
+    let publisher = node.publisher::<msgs::StereoClip>("dream/clip", Qos::latched())?;
+    publisher.publish(&clip)?;
+    let observed = watch(&options, Carriage::Here, &carrier, &node, None).await?;
+    if let Some(out) = &args.out {
+        write_json(out, &tracks::entries(&observed))?;
+    }
+    let mut ending = Ending::Done;
+    for (topic, mut subscription) in again {
+        let Some(cdr) = subscription.recv().await else { bail!("{topic} came to an end") };
+        let same = recorded.get(&topic).is_some_and(|before| before[..] == cdr[..]);
+        println!("{topic}: {}", if same { "the same, bit for bit" } else { "differs" });
+        if !same {
+            ending = Ending::Differs;
+        }
+    }
+    if recorded.is_empty() {
+        println!("no trajectory was recorded to compare with");
+    }
+    Ok(ending)
+}
+
+fn inspect(path: &Path) -> anyhow::Result<Ending> {
+    let reader = BagReader::open(path)?;
+    let (mut total, mut first, mut last) = (0, u64::MAX, 0);
+    println!("{:>9}  {:>9}  {:<38}  type", "messages", "from s", "topic");
+    for recorded in reader.topics() {
+        total += recorded.message_count;
+        if let (Some(from), Some(to)) = (recorded.first_stamp_ns.into(), recorded.last_stamp_ns.into()) {
+            first = first.min(from);
+            last = last.max(to);
+        }
+    }
+    for recorded in reader.topics() {
+        let from: Option<u64> = recorded.first_stamp_ns.into();
+        let since_start = from.map_or(0.0, |stamp| stamp.saturating_sub(first) as f64 * 1e-9);
+        println!(
+            "{:>9}  {since_start:>9.3}  {:<38}  {}",
+            recorded.message_count, recorded.topic.name, recorded.topic.type_name
+        );
+    }
+    println!("{total:>9}  {:>9.3}  in all", last.saturating_sub(first) as f64 * 1e-9);
+    if let Some(why) = reader.truncated() {
+        println!("the bag was cut short: {why}");
+    }
+    Ok(Ending::Done)
+}
+
+fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
+    task.tools.iter().map(|tool| Ok((tool.name.clone(), ToolModel::read(&tool.file)?))).collect()
+}
+
+/// The files that a run leaves; a folder that holds anything else is not overwritten.
+const RESULTS: [&str; 5] = ["bag", "report.html", "summary.json", "tracks.json", "overview.png"];
+
+/// Makes the folder for results, without those of an earlier run.
+fn prepare_folder(out: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    for entry in fs::read_dir(out)? {
+        let entry = entry?;
+        if !RESULTS.iter().any(|name| entry.file_name() == *name) {
+            bail!(
+                "{} holds {:?}, which is not a run's; choose another --out",
+                out.display(),
+                entry.file_name()
+            );
+        }
+    }
+    for name in RESULTS {
+        let path = out.join(name);
+        if path.is_dir() {
+            fs::remove_dir_all(&path)?;
+        } else if path.exists() {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_results(
+    out: &Path,
+    observed: &Observed,
+    models: &[(String, ToolModel)],
+    ending: Ending,
+) -> anyhow::Result<()> {
+    write_json(&out.join("tracks.json"), &tracks::entries(observed))?;
+    write_json(&out.join("summary.json"), &Summary::of(observed))?;
+    fs::write(out.join("report.html"), report::page(observed, models, ending)?)?;
+    let frames: Vec<usize> = (0..observed.clip.frame_count()).step_by(4).collect();
+    picture::sheet(observed, models, &frames, 4).save(out.join("overview.png"))?;
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn print_run(out: &Path, observed: &Observed, messages: u64) {
+    for (stage, seconds) in &observed.stages {
+        println!("{stage:<18} {seconds:>7.2} s");
+    }
+    for (tool, track) in &observed.fused {
+        let accepted = track.poses.iter().filter(|p| p.accepted).count();
+        let verdict = format!("{:?}", track.outcome).to_lowercase();
+        println!(
+            "{tool:<18} {accepted} of {} frames accepted: {verdict} {}",
+            track.poses.len(),
+            track.reason
+        );
+    }
+    if let Some(execution) = &observed.execution {
+        println!("{:<18} {:?}: {}", "execution", execution.outcome, execution.message);
+    }
+    println!("{:<18} {} ({messages} messages in its bag)", "report", out.join("report.html").display());
+}
