@@ -38,6 +38,7 @@ fn a_seed_gives_the_same_dream_and_another_seed_another() {
 fn plates_are_seen_where_the_truth_says() {
     let task = task();
     let dream = dream(1);
+    let mut least = f64::MAX;
     for (name, poses) in &dream.truth {
         assert!(poses[0].is_none() && poses[1..].iter().all(Option::is_some));
         let tool = task.tools.iter().find(|tool| tool.name == *name).unwrap();
@@ -60,12 +61,14 @@ fn plates_are_seen_where_the_truth_says() {
                 }))
             };
             let (true_pose, turned) = (likeness(0.0), likeness(0.15));
+            least = least.min(true_pose);
             assert!(
-                true_pose > 0.85 && turned < true_pose - 0.2,
+                true_pose > 0.75 && turned < true_pose - 0.3,
                 "{name} {view} {frame}: {true_pose} {turned}"
             );
         }
     }
+    println!("least correlation of print and picture: {least:.2}");
 }
 
 /// Points of the printed plate in the tool's frame, with their printed green.
