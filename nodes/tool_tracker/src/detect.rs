@@ -7,10 +7,9 @@ use crate::{
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::ToolModel;
 
-/// Poses of a bank that are refined, and how many of them go on at each scale.
+/// Poses of a bank that are refined, and how many of them go on to the half-size picture.
 const COARSE_POSES: usize = 14;
-const MIDDLE_POSES: usize = 5;
-const FINE_POSES: usize = 2;
+const MIDDLE_POSES: usize = 4;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
 pub(crate) fn regions(
@@ -36,19 +35,24 @@ pub(crate) fn detect(
     scratch: &mut Scratch,
 ) -> Option<Refined> {
     let starts = bank.best_poses(scene.tool, scene.frame.at(Scale::Quarter), region, COARSE_POSES);
-    descend_all(scene, &starts, scratch)
+    descend_all(scene, &starts, MIDDLE_POSES, scratch)
 }
 
-/// Refines several starts, fewer at each finer scale, and returns the best.
-pub(crate) fn descend_all(scene: &Scene<'_>, starts: &[Pose], scratch: &mut Scratch) -> Option<Refined> {
+/// Refines several starts in the quarter-size picture, the best `go_on` of them in the half-size one, and the
+/// best of those in full.
+pub(crate) fn descend_all(
+    scene: &Scene<'_>,
+    starts: &[Pose],
+    go_on: usize,
+    scratch: &mut Scratch,
+) -> Option<Refined> {
     let mut kept: Vec<Refined> =
         starts.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)).collect();
-    for (most, stages) in [(MIDDLE_POSES, &[MIDDLE][..]), (FINE_POSES, &FINE[..])] {
-        keep_best(&mut kept, most);
-        kept = kept.iter().filter_map(|r| refine(scene, &r.pose, stages, None, scratch)).collect();
-    }
+    keep_best(&mut kept, go_on);
+    let mut kept: Vec<Refined> =
+        kept.iter().filter_map(|r| refine(scene, &r.pose, &[MIDDLE], None, scratch)).collect();
     keep_best(&mut kept, 1);
-    kept.pop()
+    refine(scene, &kept.first()?.pose, &FINE, None, scratch)
 }
 
 /// Sorts by energy and drops those that are worse copies of another.

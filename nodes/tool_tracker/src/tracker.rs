@@ -42,6 +42,8 @@ pub enum TrackError {
 
 /// A pose with a residual above this part of the limit is doubted, and the tool sought anew.
 const RECOVER_ABOVE: f64 = 0.85;
+/// Guesses from the frame before that are looked at more closely.
+const GUESSES: usize = 2;
 /// How far a tool may move between frames, metres, and how many regions within that are looked at.
 const REACH_M: f64 = 0.35;
 const NEAR_REGIONS: usize = 2;
@@ -225,7 +227,7 @@ impl ViewTracker {
             for frame in frames {
                 let scene = self.scene(tool, frame);
                 let near = &regions[frame - 1];
-                let mut found = descend_all(&scene, &self.guesses(&last, near), &mut scratch);
+                let mut found = descend_all(&scene, &self.guesses(&last, near), GUESSES, &mut scratch);
                 if found.as_ref().is_none_or(|r| r.residual > RECOVER_ABOVE * self.settings.max_residual) {
                     let nearest = self.nearest_regions(&last[0], near);
                     let again =
