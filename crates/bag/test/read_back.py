@@ -22,6 +22,8 @@ from rosbags.typesys import Stores, get_typestore
 
 def plain(value, limit=8):
     """A decoded message as comparable Python values; long sequences as their length and first items."""
+    if isinstance(value, float) and value != value:
+        return "nan"  # which equals itself
     if isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):

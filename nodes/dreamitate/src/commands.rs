@@ -297,14 +297,14 @@ fn inspect(path: &Path) -> anyhow::Result<Ending> {
     println!("{:>9}  {:>9}  {:<38}  type", "messages", "from s", "topic");
     for recorded in reader.topics() {
         total += recorded.message_count;
-        if let (Some(from), Some(to)) = (recorded.first_stamp_ns.into(), recorded.last_stamp_ns.into()) {
+        if let (Some(from), Some(to)) = (recorded.first_stamp_ns, recorded.last_stamp_ns) {
             first = first.min(from);
             last = last.max(to);
         }
     }
     for recorded in reader.topics() {
-        let from: Option<u64> = recorded.first_stamp_ns.into();
-        let since_start = from.map_or(0.0, |stamp| stamp.saturating_sub(first) as f64 * 1e-9);
+        let since_start =
+            recorded.first_stamp_ns.map_or(0.0, |stamp| stamp.saturating_sub(first) as f64 * 1e-9);
         println!(
             "{:>9}  {since_start:>9.3}  {:<38}  {}",
             recorded.message_count, recorded.topic.name, recorded.topic.type_name

@@ -23,18 +23,18 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to record every topic of the node's carrier.
+    /// Starts to record every topic of the node's carrier but the hidden ones, as `ros2 bag record --all` does.
     pub fn start(node: Arc<Node>, dir: &Path) -> anyhow::Result<Self> {
         let mut bag = BagWriter::create(dir).context("cannot record")?;
         let (sender, mut records) = mpsc::unbounded_channel::<Record>();
         let looker = tokio::spawn(async move {
             let mut seen = HashSet::new();
             loop {
-                for info in node.topics() {
-                    if seen.insert(info.endpoint.name.clone()) {
-                        if let Err(error) = tap(&node, &info, sender.clone()) {
-                            tracing::warn!("{} is not recorded: {error:#}", info.endpoint.name);
-                        }
+                for info in node.topics().into_iter().filter(|info| !is_hidden(&info.endpoint.name)) {
+                    if seen.insert(info.endpoint.name.clone())
+                        && let Err(error) = tap(&node, &info, sender.clone())
+                    {
+                        tracing::warn!("{} is not recorded: {error:#}", info.endpoint.name);
                     }
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -64,6 +64,12 @@ impl Recorder {
             .context("the recorder stopped")?
             .context("recording failed; what was written is kept")
     }
+}
+
+/// A name is hidden if one of its parts starts with an underscore. Those of an action's inner topics do, and their
+/// message types are names that readers of bags refuse (`Dream_FeedbackMessage`).
+fn is_hidden(topic: &str) -> bool {
+    topic.split('/').any(|part| part.starts_with('_'))
 }
 
 fn tap(node: &Node, info: &TopicInfo, sender: mpsc::UnboundedSender<Record>) -> anyhow::Result<()> {

@@ -3,6 +3,9 @@
 //! The dreams are not part of the project: they are read from `$DREAMITATE_SHARED` or from `shared` beside the
 //! project's folder, and the test says so where they are absent.
 
+// A panic outside the test functions is a test's failure too.
+#![allow(clippy::unwrap_used)]
+
 use dreamitate_geometry::{pose_from_rows, rotation_angle_rad};
 use serde_json::Value;
 use std::{path::PathBuf, process::Command};

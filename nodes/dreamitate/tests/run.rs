@@ -1,5 +1,8 @@
 //! The program as a user runs it.
 
+// A panic outside the test functions is a test's failure too.
+#![allow(clippy::unwrap_used)]
+
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},

@@ -119,7 +119,7 @@ pub fn fuse(
             180.0 / std::f64::consts::PI,
         ),
     ];
-    let beyond = values.iter().find(|(_, value, limit, ..)| !(value <= limit));
+    let beyond = values.iter().find(|(_, value, limit, ..)| value > limit || value.is_nan());
     if let Some((name, value, limit, unit, scale)) = beyond {
         let better = if first.residual <= second.residual { first } else { second };
         fused.world_from_tool = better.in_world(tie);

@@ -50,8 +50,8 @@ impl Appearance {
                 if inside {
                     let histogram = &mut self.histograms[facet as usize];
                     histogram.count += 1;
-                    for c in 0..3 {
-                        histogram.bins[c][image[at][c].clamp(0.0, 255.0) as usize] += 1;
+                    for (bins, level) in histogram.bins.iter_mut().zip(image[at]) {
+                        bins[level.clamp(0.0, 255.0) as usize] += 1;
                     }
                 }
             }
