@@ -56,7 +56,7 @@ pub use name::{NameError, NodeName};
 pub use node::Node;
 pub use parameter::{Declaration, Parameter, ParameterError, ParameterSet, ParameterType, ParameterValue};
 pub use params_file::{Origin, ParamsFileError};
-pub use process::run_process;
+pub use process::{error_chain, run_process};
 pub use qos::Qos;
 pub use remap::RemapRule;
 pub use service::Client;

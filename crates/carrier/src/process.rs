@@ -41,7 +41,7 @@ where
     let args = match arguments(default_name) {
         Ok(args) => args,
         Err(error) => {
-            eprintln!("error: {}", chain(&*error));
+            eprintln!("error: {}", error_chain(&*error));
             return ExitCode::from(2);
         }
     };
@@ -58,7 +58,7 @@ where
     match run(args, node) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", chain(&*error));
+            eprintln!("error: {}", error_chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -125,7 +125,7 @@ async fn stop_signal() -> std::io::Result<&'static str> {
 }
 
 /// An error with its causes; a cause that the message before it already tells is left out.
-fn chain(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut last = text.clone();
     for cause in std::iter::successors(error.source(), |&cause| cause.source()) {
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_cause_is_told_once() {
         let cause = || std::io::Error::other("disk full");
-        assert_eq!(chain(&Trouble::Named(cause())), "no rig: disk full");
-        assert_eq!(chain(&Trouble::Told(cause())), "no rig: disk full");
+        assert_eq!(error_chain(&Trouble::Named(cause())), "no rig: disk full");
+        assert_eq!(error_chain(&Trouble::Told(cause())), "no rig: disk full");
     }
 }

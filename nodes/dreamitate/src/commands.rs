@@ -10,7 +10,7 @@ use crate::{
     summary::Summary,
     tracks,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dreamitate_bag::BagReader;
 use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, Zenoh, ZenohOptions};
@@ -139,7 +139,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     match result {
         Ok(ending) => ending.exit_code(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", dreamitate_carrier::error_chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -184,7 +184,10 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     let node = Arc::new(Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?);
     let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;
     let goal = msgs::DreamGoal { task: options.task.clone(), seed: args.seed };
-    let observed = watch(&options, carriage, &carrier, &node, Some(goal)).await;
+    let observed = tokio::select! {
+        observed = watch(&options, carriage, &carrier, &node, Some(goal)) => observed,
+        signal = tokio::signal::ctrl_c() => Err(signal.err().map_or_else(|| anyhow!("interrupted"), Into::into)),
+    };
     // Recording ends, well or not, whatever became of the run: nothing recorded is lost.
     if recorder.has_stopped() {
         tracing::error!("the recording broke off before the run ended");
@@ -384,4 +387,14 @@ fn print_run(out: &Path, observed: &Observed, messages: u64) {
         println!("{:<18} {:?}: {}", "execution", execution.outcome, execution.message);
     }
     println!("{:<18} {} ({messages} messages in its bag)", "report", out.join("report.html").display());
+    if let Some(peak_mb) = peak_memory_mb() {
+        println!("{:<18} {peak_mb:>7.0} MB", "peak memory");
+    }
+}
+
+/// The most memory that this process has held, MB of 10⁶ bytes; known on Linux.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?;
+    Some(kib.parse::<f64>().ok()? * 1.024e-3)
 }

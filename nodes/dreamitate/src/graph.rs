@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinSet;
 
@@ -162,7 +163,7 @@ pub(crate) fn compose(
     Ok(set)
 }
 
-/// Nodes as processes; stopped when dropped.
+/// Nodes as processes; when dropped they are asked to end, the executor first, so that arms stop and hold.
 pub(crate) struct Processes(Vec<(String, Child)>);
 
 impl Processes {
@@ -193,10 +194,31 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        for (_, child) in &mut self.0 {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
+        for (name, child) in self.0.iter_mut().rev() {
+            if !ends_when_asked(child) {
+                tracing::warn!("the node {name} did not end within {} s and is killed", GRACE.as_secs());
+                // It may have ended by itself.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
         }
     }
+}
+
+/// How long a node that was asked to end may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+fn ends_when_asked(child: &mut Child) -> bool {
+    use nix::{sys::signal, unistd::Pid};
+    let Ok(pid) = i32::try_from(child.id()) else { return false };
+    let asked = Instant::now();
+    // It may have ended by itself.
+    let _ = signal::kill(Pid::from_raw(pid), signal::Signal::SIGTERM);
+    while asked.elapsed() < GRACE {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }

@@ -189,6 +189,58 @@ fn a_dream_without_a_tool_is_rejected_and_nothing_moves() {
     assert!(out.join("bag").is_dir() && out.join("report.html").is_file());
 }
 
+/// A file that may not grow beyond 4 MB stands for the disk; the clip alone is larger.
+#[test]
+fn a_full_disk_ends_the_recording_with_an_error_and_leaves_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let output = Command::new("bash")
+        .args(["-c", "ulimit -f 4096; trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_dreamitate")])
+        .args(["run", "rotation", "--fast", "--out", path(&out)])
+        .output()
+        .unwrap();
+    let (code, message) = code_and_message(&output);
+    assert_eq!(code, 1, "{message}");
+    assert!(
+        message.contains("bag_0.mcap: recording stopped after") && message.contains("bytes"),
+        "{message}"
+    );
+    assert_eq!(json(&out.join("summary.json"))["outcome"], "executed");
+    assert!(out.join("report.html").is_file());
+    let listing = dreamitate(&["inspect", path(&out.join("bag"))]);
+    assert!(String::from_utf8_lossy(&listing.stdout).contains("/left/joint_states"), "{listing:?}");
+}
+
+/// Whoever interrupts a run finds the bag closed and no node left.
+#[test]
+fn an_interrupted_launch_closes_the_bag_and_ends_its_nodes() {
+    use nix::{sys::signal, unistd::Pid};
+    build_all_programs();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let launch = Command::new(env!("CARGO_BIN_EXE_dreamitate"))
+        .args(["launch", "rotation", "--out", path(&out)])
+        .env("ROS_DOMAIN_ID", (std::process::id() % 50 + 30).to_string())
+        .env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let pid = launch.id();
+    let nodes = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    assert_eq!(nodes.split_whitespace().count(), 7, "dreamer, two trackers, fusion, two arms, executor");
+    signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal::Signal::SIGINT).unwrap();
+    let output = launch.wait_with_output().unwrap();
+    let (code, message) = code_and_message(&output);
+    assert_eq!(code, 1);
+    assert!(message.contains("error: interrupted"), "{message}");
+    for node in nodes.split_whitespace() {
+        assert!(!Path::new(&format!("/proc/{node}")).exists(), "a node is left");
+    }
+    let listing = dreamitate(&["inspect", path(&out.join("bag"))]);
+    assert!(listing.status.success() && !String::from_utf8_lossy(&listing.stdout).contains("cut short"));
+}
+
 #[test]
 fn a_mesh_in_millimetres_a_rig_without_a_camera_and_a_urdf_without_the_tip_are_named() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

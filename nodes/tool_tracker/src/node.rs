@@ -170,13 +170,15 @@ async fn next_round(
     let mut turn6 = Matrix6::zeros();
     turn6.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
     turn6.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
-    let last = fused.poses.iter().map(|p| p.frame).max().unwrap_or(0);
-    let mut priors: Vec<Option<Gaussian6>> = vec![None; last + 1];
+    let mut priors: Vec<Option<Gaussian6>> = vec![None; tracked.tracker.frame_count()];
     for pose in fused.poses {
-        priors[pose.frame] = pose.world_from_tool.map(|in_world| Gaussian6 {
-            mean: camera_from_world * in_world.mean,
-            covariance: turn6 * in_world.covariance * turn6.transpose(),
-        });
+        // A frame beyond the clip's is nobody's prior.
+        if let Some(prior) = priors.get_mut(pose.frame) {
+            *prior = pose.world_from_tool.map(|in_world| Gaussian6 {
+                mean: camera_from_world * in_world.mean,
+                covariance: turn6 * in_world.covariance * turn6.transpose(),
+            });
+        }
     }
     let (tracker, track) = (tracked.tracker.clone(), tracked.tracks[tool].clone());
     tokio::task::spawn_blocking(move || tracker.track_with_prior(tool, &track, &priors))

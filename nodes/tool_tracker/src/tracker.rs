@@ -73,6 +73,11 @@ impl ViewTracker {
         Ok(Self { tools, camera: view.camera, frames, table_distance_m, settings })
     }
 
+    /// Frames of the clip, the photo included.
+    pub fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Follows all tools from nothing: a track a tool, in the order of the tools.
     ///
     /// # Errors

@@ -5,8 +5,17 @@ mod data;
 use crate::{observe::Observed, outcome::Ending};
 use dreamitate_render::ToolModel;
 
-const TEMPLATE: &str = include_str!("template.html");
-const PLACEHOLDER: &str = "/*__DREAMITATE_REPORT__*/null";
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+/// In the order in which they build on one another.
+const SCRIPT: &str = concat!(
+    include_str!("data.js"),
+    include_str!("header.js"),
+    include_str!("views.js"),
+    include_str!("scene.js"),
+    include_str!("plots.js"),
+    include_str!("start.js"),
+);
 
 /// Returns the page.
 ///
@@ -20,5 +29,6 @@ pub(crate) fn page(
     let data = data::report(observed, tools, ending)?;
     // In a script, `</` would end it.
     let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
-    Ok(TEMPLATE.replacen(PLACEHOLDER, &json, 1))
+    let script = SCRIPT.replacen("/*__DREAMITATE_REPORT__*/null", &json, 1);
+    Ok(PAGE.replacen("/*__STYLE__*/", STYLE, 1).replacen("/*__SCRIPT__*/", &script, 1))
 }
