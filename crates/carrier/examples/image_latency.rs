@@ -1,7 +1,7 @@
 //! Measures how long a 1280×720 rgb8 image takes between two nodes: 200 images at 30 Hz, locally, over Zenoh
 //! with shared memory, and over Zenoh without it (two sessions in one process). Prints milliseconds.
 //!
-//! `cargo run --release -p dreamitate_carrier --example image_latency`
+//! `cargo run --release --example image_latency`
 
 use std::{
     error::Error,
