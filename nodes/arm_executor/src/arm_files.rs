@@ -7,8 +7,8 @@ use dreamitate_geometry::Rig;
 use dreamitate_render::{ToolError, ToolModel};
 use nalgebra::Point3;
 
-use crate::arm::{Arm, ArmError, ToolBody};
-use crate::config::{ConfigError, RobotConfig, ToolMount};
+use dreamitate_motion::{Arm, ArmError, ToolBody};
+use dreamitate_motion::{ConfigError, RobotConfig, ToolMount};
 
 /// An arm, and what is known of its driver.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dreamitate_msgs::dreamitate_msgs::{FusedPose, ToolTrajectory};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 
-use crate::tool_path::Waypoint;
+use dreamitate_motion::Waypoint;
 
 /// Why a trajectory is not to be executed; a stated outcome, not a fault.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::joint_monitor::{JointMonitor, StaleJoints};
-use crate::trajectory::JointTrajectory;
 use crate::trajectory_message::to_message;
+use dreamitate_motion::JointTrajectory;
 
 type Ended = Result<Outcome<FollowJointTrajectoryResult>, CarrierError>;
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::simulated_arm::JointSample;
+use dreamitate_motion::JointSample;
 
 /// Joint states that are missing or too old.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -21,16 +21,16 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as TurnMutex, mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::arm::Arm;
 use crate::arm_files::{arms_of_task, config_folder};
 use crate::dream_waypoints::{DreamTrajectories, waypoints};
 use crate::execution::{ArmMotion, ExecutionError, Patience, execute};
 use crate::joint_monitor::JointMonitor;
-use crate::plan::{PlanError, PlanSettings};
-use crate::plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
 use crate::summary_of_run;
 use crate::trajectory_message::to_message;
+use dreamitate_motion::Arm;
+use dreamitate_motion::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
+use dreamitate_motion::{PlanError, PlanSettings};
 
 struct Parameters {
     config_dir: String,

@@ -22,13 +22,13 @@ use nalgebra::Isometry3;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::arm::Arm;
 use crate::arm_files::{arm_of_rig, config_folder};
-use crate::config::RobotConfig;
-use crate::simulated_arm::{GoalRejection, JointSample, SimulatedArm};
 use crate::simulation::{Ending, Motion, MotionRejection, Simulation};
-use crate::trajectory::TrajectoryPoint;
 use crate::trajectory_message::{from_message, point_message};
+use dreamitate_motion::Arm;
+use dreamitate_motion::RobotConfig;
+use dreamitate_motion::TrajectoryPoint;
+use dreamitate_motion::{GoalRejection, JointSample, SimulatedArm};
 
 /// Frames are sent at about this rate; joint states tell the rest.
 const FRAMES_HZ: f64 = 30.0;

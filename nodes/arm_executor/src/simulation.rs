@@ -2,8 +2,8 @@
 
 use dreamitate_kinematics::Joints;
 
-use crate::simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};
-use crate::trajectory::{JointTrajectory, TrajectoryPoint};
+use dreamitate_motion::{ArmState, GoalRejection, JointSample, SimulatedArm};
+use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
 
 /// A trajectory with the conditions under which it is followed.
 #[derive(Debug, Clone)]

@@ -1,13 +1,13 @@
 //! The summary of a plan and of what the joint states told of its execution.
 
-use crate::arm::Arm;
-use crate::deviation::deviations;
-use crate::plan_arms::{ArmTask, ArmsPlan};
-use crate::simulated_arm::JointSample;
 use crate::summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, JointSummary, PlannedPoint,
 };
-use crate::trajectory::JointTrajectory;
+use dreamitate_motion::Arm;
+use dreamitate_motion::JointSample;
+use dreamitate_motion::JointTrajectory;
+use dreamitate_motion::deviations;
+use dreamitate_motion::{ArmTask, ArmsPlan};
 
 /// The densest that a summary tells of.
 const RATE_HZ: f64 = 50.0;

@@ -4,7 +4,7 @@ use dreamitate_kinematics::{Joints, MAX_JOINTS};
 use dreamitate_msgs::builtin_interfaces::{Duration, Time};
 use dreamitate_msgs::trajectory_msgs;
 
-use crate::trajectory::{JointTrajectory, TrajectoryPoint};
+use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
 
 /// A point whose numbers cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,12 +1,12 @@
 //! Rendered dreams: fit for trackers and arms, and the same every time.
 #![allow(clippy::unwrap_used)]
 
-use arm_executor::{
-    Arm, PlanSettings, RobotConfig, Schedule, ToolBody, ToolMount, Waypoint, check_clearance, plan,
-};
 use dreamer::rendered::{RenderedDream, RenderedError, render};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, View};
+use dreamitate_motion::{
+    Arm, PlanSettings, RobotConfig, Schedule, ToolBody, ToolMount, Waypoint, check_clearance, plan,
+};
 use dreamitate_render::{TexturedMesh, ToolModel};
 use nalgebra::{Point3, Vector3};
 

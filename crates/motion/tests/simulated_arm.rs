@@ -5,7 +5,7 @@
 
 mod paper_rig;
 
-use arm_executor::{ArmState, GoalRejection, JointTrajectory, SimulatedArm, TrajectoryPoint};
+use dreamitate_motion::{ArmState, GoalRejection, JointTrajectory, SimulatedArm, TrajectoryPoint};
 use paper_rig::arm;
 
 /// Joint 1 turns by 0.6 rad in 1.5 s and back.

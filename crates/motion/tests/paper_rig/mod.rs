@@ -4,10 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use arm_executor::{
+use dreamitate_geometry::Rig;
+use dreamitate_motion::{
     Arm, Deviation, JointTrajectory, RobotConfig, SimulatedArm, ToolBody, ToolMount, Waypoint, deviations,
 };
-use dreamitate_geometry::Rig;
 use nalgebra::Point3;
 
 pub const SIDES: [&str; 2] = ["left", "right"];
@@ -44,7 +44,7 @@ pub fn execute(arm: &Arm, trajectory: &JointTrajectory, waypoints: &[Waypoint]) 
     let mut simulated = SimulatedArm::new(arm.clone(), &arm.home, robot.start_tolerance_rad).unwrap();
     let mut samples = vec![simulated.sample()];
     simulated.accept(trajectory.clone()).unwrap();
-    while simulated.state() == arm_executor::ArmState::Executing {
+    while simulated.state() == dreamitate_motion::ArmState::Executing {
         samples.push(simulated.step(1.0 / robot.rate_hz));
     }
     let found = deviations(arm, &samples, waypoints, &trajectory.waypoint_times_s);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use arm_executor::{Arm, ArmPlan, PlanSettings, Schedule, Waypoint, check_clearance, plan};
+use dreamitate_motion::{Arm, ArmPlan, PlanSettings, Schedule, Waypoint, check_clearance, plan};
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion};
 use paper_rig::{SIDES, arm, execute, rig, root};
 

@@ -5,11 +5,11 @@
 
 mod paper_rig;
 
-use arm_executor::{
+use dreamitate_geometry::{ArmMount, XyzRpy};
+use dreamitate_motion::{
     Arm, ClearanceError, ClearanceLimits, PlanError, PlanSettings, RobotConfig, Schedule, ToolBody,
     ToolMount, Waypoint, check_clearance, deviations, plan,
 };
-use dreamitate_geometry::{ArmMount, XyzRpy};
 use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 use paper_rig::{arm, execute, root};
 use proptest::prelude::*;
