@@ -7,6 +7,7 @@ mod arm_files;
 mod dream_waypoints;
 mod execution;
 mod joint_monitor;
+mod moveit;
 pub mod node;
 pub mod simulated_node;
 mod simulation;
