@@ -20,3 +20,4 @@ pub use summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
     JointSummary, PlannedPoint,
 };
+pub use summary_of_run::plan_summary;
