@@ -9,6 +9,7 @@ mod clearance;
 mod config;
 mod cubic_spline;
 mod deviation;
+mod mount;
 mod plan;
 mod plan_arms;
 mod quintic;
@@ -24,6 +25,7 @@ pub use clearance::{
 };
 pub use config::{ConfigError, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
+pub use mount::{MountError, MountFit, MountSample, solve_mount, write_mount};
 pub use plan::{ArmPlan, PlanError, PlanSettings, Schedule, plan};
 pub use plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 pub use simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};

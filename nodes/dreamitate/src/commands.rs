@@ -3,6 +3,7 @@
 use crate::{
     graph::{Dreams, GraphOptions, Processes, compose, nodes},
     ik_command::{IkArgs, ik},
+    mount_command::{MountArgs, mount},
     observe::{Nodes, Observed, Observer},
     outcome::Ending,
     picture,
@@ -52,6 +53,8 @@ enum Command {
     Plan(PlanArgs),
     /// The postures that put an arm's flange at a pose.
     Ik(IkArgs),
+    /// Find how a tool sits on its flange from measurements, and write it to the tool's file.
+    Mount(MountArgs),
     /// List what a bag holds.
     Inspect {
         /// A bag's folder or its .mcap file.
@@ -139,6 +142,7 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Track(args) => track(args).await,
                 Command::Replay(args) => replay(args).await,
                 Command::Plan(args) => plan(&args),
+                Command::Mount(args) => mount(&args),
                 Command::Ik(args) => ik(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }

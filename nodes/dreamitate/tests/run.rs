@@ -307,6 +307,42 @@ fn postures_of_a_pose_are_listed_and_a_pose_out_of_reach_is_said() {
     assert!(code == 1 && message.contains("/no/tracks.json"), "{message}");
 }
 
+/// The tool's file gets the mount that measurements agree on, and keeps its comments; one that contradicts is named.
+#[test]
+fn a_mount_is_solved_and_written_back() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["config", "urdf"] {
+        let copied = Command::new("cp").arg("-r").arg(source.join(part)).arg(folder.path()).status().unwrap();
+        assert!(copied.success());
+    }
+    let config = folder.path().join("config");
+    let samples = folder.path().join("samples.json");
+    // The flange stays; the tool is seen 1 mm to either side of one place.
+    let home = "[0.0, -0.588, 0.0, 0.618, 0.0, 0.906, 0.0]";
+    let at = |x_m: f64| {
+        format!(r#"{{"joints_rad": {home}, "world_from_tool": [[1,0,0,{x_m}],[0,1,0,-0.1],[0,0,1,0.4]]}}"#)
+    };
+    let mount = |places: &[f64], more: &[&str]| {
+        let list: Vec<String> = places.iter().map(|x| at(*x)).collect();
+        std::fs::write(&samples, format!("[{}]", list.join(","))).unwrap();
+        let args = ["mount", "--tool", "left", "--samples", path(&samples), "--config", path(&config)];
+        dreamitate(&[&args, more].concat())
+    };
+    let tool_file = config.join("tools/tracking_box_left.yaml");
+    let before = std::fs::read_to_string(&tool_file).unwrap();
+    let (code, message) = code_and_message(&mount(&[-0.3, -0.3, -0.3, -0.28], &["--write"]));
+    assert_eq!(code, 1);
+    assert!(message.contains("measurement 3 is 15.00 mm from the others, limit 3.00 mm"), "{message}");
+    assert_eq!(std::fs::read_to_string(&tool_file).unwrap(), before, "nothing is written");
+    let output = mount(&[-0.299, -0.3, -0.301], &["--write"]);
+    assert!(output.status.success(), "{output:?}");
+    let after = std::fs::read_to_string(&tool_file).unwrap();
+    assert!(after != before && after.contains("# The printed plate faces the cameras."), "{after}");
+    let (code, _) = code_and_message(&mount(&[-0.3, -0.3, -0.3], &["--task", "rotation"]));
+    assert_eq!(code, 0, "the file still reads");
+}
+
 #[test]
 fn a_mesh_in_millimetres_a_rig_without_a_camera_and_a_urdf_without_the_tip_are_named() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
