@@ -18,7 +18,7 @@ pub struct Facets {
     palette_of_texel: Vec<u8>,
     texture_width: u32,
     /// `[triangle][palette]` → facet.
-    facet_of: Vec<Vec<u8>>,
+    facet_of: Vec<[u8; MAX_PALETTE]>,
 }
 
 /// Colours nearer than this are one (the texture's anti-aliasing and noise), Euclidean in RGB.
@@ -27,6 +27,8 @@ const SAME_COLOUR: f32 = 45.0;
 const SAME_NORMAL_DEG: f32 = 25.0;
 /// A colour on less of the surface than this is the blur between two others.
 const MIN_SHARE: f32 = 0.005;
+/// Most colours of a palette.
+const MAX_PALETTE: usize = 16;
 /// Facets are numbered in a byte, of which 255 stands for none.
 const MAX_FACETS: usize = 254;
 
@@ -66,9 +68,11 @@ impl Facets {
                     facet.min(MAX_FACETS - 1) as u8
                 };
                 let commonest = (0..palette.len()).max_by_key(|c| shares[*c]).unwrap_or(0);
-                (0..palette.len())
-                    .map(|colour| facet_at(if shares[colour] > 0 { colour } else { commonest }))
-                    .collect()
+                let mut row = [0; MAX_PALETTE];
+                for (colour, facet) in row.iter_mut().enumerate().take(palette.len()) {
+                    *facet = facet_at(if shares[colour] > 0 { colour } else { commonest });
+                }
+                row
             })
             .collect();
         list.truncate(MAX_FACETS);
@@ -109,7 +113,7 @@ fn palette(mesh: &TexturedMesh) -> Vec<[f32; 3]> {
     let mut palette: Vec<[f32; 3]> = Vec::new();
     for (colour, weight) in counted {
         let is_new = palette.iter().all(|p| distance(*p, colour) > SAME_COLOUR);
-        if palette.is_empty() || (palette.len() < 16 && weight > MIN_SHARE * total && is_new) {
+        if palette.is_empty() || (palette.len() < MAX_PALETTE && weight > MIN_SHARE * total && is_new) {
             palette.push(colour);
         }
     }

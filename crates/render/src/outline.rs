@@ -12,8 +12,8 @@ pub fn visible_edges(
     let Some(window) = Window::around(mesh, camera, camera_from_mesh, 2) else {
         return Vec::new();
     };
-    let mut depth = vec![f32::INFINITY; window.width * window.height];
-    rasterise(mesh, camera, camera_from_mesh, window, 1, &mut depth, |_: Fragment| {});
+    let mut nearness = vec![0f32; window.width * window.height];
+    rasterise(mesh, camera, camera_from_mesh, window, 1, &mut nearness, |_: Fragment| {});
     let is_visible = |point: &nalgebra::Point3<f64>| -> Option<[f64; 2]> {
         let pixel = camera.project(point)?;
         if !camera.contains(&pixel, 0.0) {
@@ -25,7 +25,8 @@ pub fn visible_edges(
             (-1..=1).any(|dx| {
                 let (x, y) = (column + dx, row + dy);
                 let inside = x >= 0 && y >= 0 && (x as usize) < window.width && (y as usize) < window.height;
-                inside && f64::from(depth[y as usize * window.width + x as usize]) > point.z - 0.004
+                inside
+                    && f64::from(nearness[y as usize * window.width + x as usize]) * (point.z - 0.004) < 1.0
             })
         });
         near.then_some([pixel.x, pixel.y])

@@ -17,7 +17,7 @@ pub struct Window {
 /// A visible sample of a mesh.
 #[derive(Clone, Copy, Debug)]
 pub struct Fragment {
-    /// Index into the depth buffer.
+    /// Index into the buffer.
     pub index: usize,
     /// Index of the triangle.
     pub triangle: usize,
@@ -65,21 +65,22 @@ impl Window {
     }
 }
 
-/// Draws a mesh into a depth buffer with `samples × samples` samples a pixel and hands each sample that is
-/// nearest so far to `write` (a nearer one may overwrite it later).
+/// Draws a mesh into a buffer with `samples × samples` samples a pixel and hands each sample that is nearest so
+/// far to `write` (a nearer one may overwrite it later).
 ///
-/// `depth` is `[window.height·samples, window.width·samples]`, metres along the optical axis,
-/// `f32::INFINITY` where nothing is drawn yet.
+/// `nearness` is `[window.height·samples, window.width·samples]`, 1/m: the inverse of the depth along the optical
+/// axis, which is linear in the image; 0 where nothing is drawn yet.
 pub fn rasterise(
     mesh: &TexturedMesh,
     camera: &PinholeCamera,
     camera_from_mesh: &Pose,
     window: Window,
     samples: usize,
-    depth: &mut [f32],
+    nearness: &mut [f32],
     mut write: impl FnMut(Fragment),
 ) {
-    let pose = camera_from_mesh.cast::<f32>();
+    let rotation = camera_from_mesh.rotation.to_rotation_matrix().cast::<f32>();
+    let shift = camera_from_mesh.translation.vector.cast::<f32>();
     let s = samples as f32;
     let (columns, rows) = (window.width * samples, window.height * samples);
     // Sample (i, j) lies at pixel x + (i+½)/s − ½: here pixels are turned into sample coordinates.
@@ -87,73 +88,99 @@ pub fn rasterise(
     let cx = (camera.cx_px as f32 + 0.5 - window.x_px as f32) * s - 0.5;
     let cy = (camera.cy_px as f32 + 0.5 - window.y_px as f32) * s - 0.5;
     for (index, triangle) in mesh.triangles.iter().enumerate() {
-        let corners = triangle.corners.map(|i| pose * mesh.vertices[i as usize]);
+        let corners = triangle.corners.map(|i| rotation * mesh.vertices[i as usize].coords + shift);
         if corners.iter().any(|p| p.z < NEAR_M) {
             continue;
         }
-        let screen = corners.map(|p| [fx * p.x / p.z + cx, fy * p.y / p.z + cy]);
-        let [a, b, c] = screen;
+        let inv_z = corners.map(|p| 1.0 / p.z);
+        let [a, b, c] = [0, 1, 2].map(|i| {
+            let p = corners[i];
+            [fx * p.x * inv_z[i] + cx, fy * p.y * inv_z[i] + cy]
+        });
         let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
         if area.abs() < 1e-6 {
             continue;
         }
         let bound = |axis: usize, end: usize| {
-            let (low, high) = (
-                a[axis].min(b[axis]).min(c[axis]).ceil().max(0.0),
-                a[axis].max(b[axis]).max(c[axis]).floor().min(end as f32 - 1.0),
-            );
-            (low as i64, high as i64)
+            let low = a[axis].min(b[axis]).min(c[axis]).max(0.0);
+            let high = a[axis].max(b[axis]).max(c[axis]).min(end as f32 - 1.0);
+            (ceil(low), floor(high))
         };
         let ((x0, x1), (y0, y1)) = (bound(0, columns), bound(1, rows));
         let inv_area = 1.0 / area;
-        let inv_z = corners.map(|p| 1.0 / p.z);
-        let (u, v) = (
-            [0, 1, 2].map(|i| triangle.texture[i][0] * inv_z[i]),
-            [0, 1, 2].map(|i| triangle.texture[i][1] * inv_z[i]),
-        );
-        // Barycentric weights are linear in the sample's position.
+        // Barycentric weights, and with them what is divided by the depth, are linear in the sample's position.
         let (db, dc) = ((c[1] - a[1]) * inv_area, -(b[1] - a[1]) * inv_area);
+        let linear = |at: [f32; 3]| Linear {
+            first: at[0],
+            along_b: at[1] - at[0],
+            along_c: at[2] - at[0],
+            slope: db * (at[1] - at[0]) + dc * (at[2] - at[0]),
+        };
+        let near = linear(inv_z);
+        let u = linear([0, 1, 2].map(|i| triangle.texture[i][0] * inv_z[i]));
+        let v = linear([0, 1, 2].map(|i| triangle.texture[i][1] * inv_z[i]));
         for y in y0..=y1 {
             let py = y as f32 - a[1];
-            let row = y as usize * columns;
             // Weights at the row's first column; the span in which all are positive follows from their slopes.
             let start = x0 as f32 - a[0];
-            let mut wb = (start * (c[1] - a[1]) - py * (c[0] - a[0])) * inv_area;
-            let mut wc = (py * (b[0] - a[0]) - start * (b[1] - a[1])) * inv_area;
-            let (mut first, mut last) = (0.0, (x1 - x0) as f32);
+            let wb = (start * (c[1] - a[1]) - py * (c[0] - a[0])) * inv_area;
+            let wc = (py * (b[0] - a[0]) - start * (b[1] - a[1])) * inv_area;
+            let (mut first, mut last) = (0, x1 - x0);
             for (weight, slope) in [(wb, db), (wc, dc), (1.0 - wb - wc, -db - dc)] {
                 if slope > 1e-9 {
-                    first = f32::max(first, (-weight / slope).ceil());
+                    first = first.max(ceil(-weight / slope));
                 } else if slope < -1e-9 {
-                    last = f32::min(last, (-weight / slope).floor());
+                    last = last.min(floor(-weight / slope));
                 } else if weight < 0.0 {
-                    last = -1.0;
+                    last = -1;
                 }
             }
             if first > last {
                 continue;
             }
-            wb += first * db;
-            wc += first * dc;
-            let (x0, x1) = (x0 + first as i64, x0 + last as i64);
-            for x in x0..=x1 {
-                let wa = 1.0 - wb - wc;
-                let z = 1.0 / (wa * inv_z[0] + wb * inv_z[1] + wc * inv_z[2]);
-                let at = row + x as usize;
-                if z < depth[at] {
-                    depth[at] = z;
-                    write(Fragment {
-                        index: at,
-                        triangle: index,
-                        u: (wa * u[0] + wb * u[1] + wc * u[2]) * z,
-                        v: (wa * v[0] + wb * v[1] + wc * v[2]) * z,
-                    });
+            let (wb, wc) = (wb + first as f32 * db, wc + first as f32 * dc);
+            let (mut near_at, mut u_at, mut v_at) = (near.at(wb, wc), u.at(wb, wc), v.at(wb, wc));
+            let begin = y as usize * columns + (x0 + first) as usize;
+            let span = &mut nearness[begin..=begin + (last - first) as usize];
+            for (offset, nearest) in span.iter_mut().enumerate() {
+                if near_at > *nearest {
+                    *nearest = near_at;
+                    let z = 1.0 / near_at;
+                    write(Fragment { index: begin + offset, triangle: index, u: u_at * z, v: v_at * z });
                 }
-                wb += db;
-                wc += dc;
+                near_at += near.slope;
+                u_at += u.slope;
+                v_at += v.slope;
             }
         }
     }
+}
+
+/// A quantity that is linear over a triangle's image.
+struct Linear {
+    first: f32,
+    along_b: f32,
+    along_c: f32,
+    /// Its change from one column to the next.
+    slope: f32,
+}
+
+impl Linear {
+    fn at(&self, wb: f32, wc: f32) -> f32 {
+        self.first + wb * self.along_b + wc * self.along_c
+    }
+}
+
+/// `f32::ceil` and `floor` to an integer: one conversion and a comparison, where a baseline x86-64 would call
+/// the mathematical library.
+fn ceil(value: f32) -> i64 {
+    let cut = value as i64;
+    cut + i64::from((cut as f32) < value)
+}
+
+fn floor(value: f32) -> i64 {
+    let cut = value as i64;
+    cut - i64::from((cut as f32) > value)
 }
 
 #[cfg(test)]
@@ -177,15 +204,15 @@ mod tests {
     fn a_square_covers_its_pixels_and_depth_decides() {
         let camera = PinholeCamera::new((100.0, 100.0), (49.5, 49.5), (100, 100)).unwrap();
         let window = Window::whole(&camera);
-        let mut depth = vec![f32::INFINITY; 100 * 100];
-        let mut owner = vec![0u8; depth.len()];
-        rasterise(&square(1.0), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 1);
+        let mut nearness = vec![0f32; 100 * 100];
+        let mut owner = vec![0u8; nearness.len()];
+        rasterise(&square(1.0), &camera, &Pose::identity(), window, 1, &mut nearness, |f| owner[f.index] = 1);
         assert_eq!(owner.iter().filter(|o| **o == 1).count(), 20 * 20);
-        rasterise(&square(2.0), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 2);
+        rasterise(&square(2.0), &camera, &Pose::identity(), window, 1, &mut nearness, |f| owner[f.index] = 2);
         assert!(!owner.contains(&2), "the farther square is hidden");
-        rasterise(&square(0.8), &camera, &Pose::identity(), window, 1, &mut depth, |f| owner[f.index] = 3);
+        rasterise(&square(0.8), &camera, &Pose::identity(), window, 1, &mut nearness, |f| owner[f.index] = 3);
         assert!(!owner.contains(&1), "the nearer square covers");
-        assert!((depth[50 * 100 + 50] - 0.8).abs() < 1e-6);
+        assert!((nearness[50 * 100 + 50] - 1.25).abs() < 1e-6);
     }
 
     #[test]
@@ -193,9 +220,9 @@ mod tests {
         let camera = PinholeCamera::new((100.0, 100.0), (49.5, 49.5), (100, 100)).unwrap();
         let pose = Pose::new(nalgebra::Vector3::new(0.0, 0.0, 0.5), nalgebra::Vector3::new(0.0, 0.9, 0.0));
         let mesh = square(0.0);
-        let mut depth = vec![f32::INFINITY; 100 * 100];
+        let mut nearness = vec![0f32; 100 * 100];
         let mut worst = 0f64;
-        rasterise(&mesh, &camera, &pose, Window::whole(&camera), 1, &mut depth, |f| {
+        rasterise(&mesh, &camera, &pose, Window::whole(&camera), 1, &mut nearness, |f| {
             let pixel = nalgebra::Point2::new((f.index % 100) as f64, (f.index / 100) as f64);
             let point =
                 pose * nalgebra::Point3::new(f64::from(f.u) * 0.2 - 0.1, f64::from(f.v) * 0.2 - 0.1, 0.0);

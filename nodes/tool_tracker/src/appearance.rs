@@ -1,4 +1,7 @@
-use crate::synthesis::{NOTHING, Synthesis};
+use crate::{
+    pixel::{Pixel, distance},
+    synthesis::{NOTHING, Synthesis},
+};
 use dreamitate_render::Facet;
 
 /// How much of the printed colour stays in a facet's colour: a picture's light changes colours, but a facet
@@ -13,7 +16,7 @@ const MIN_PIXELS: u32 = 4;
 #[derive(Default)]
 pub(crate) struct Appearance {
     /// A colour a facet.
-    pub colours: Vec<[f32; 3]>,
+    pub colours: Vec<Pixel>,
     histograms: Vec<Histogram>,
 }
 
@@ -28,7 +31,7 @@ impl Appearance {
         &mut self,
         facets: &[Facet],
         drawing: &Synthesis,
-        image: &[[f32; 3]],
+        image: &[Pixel],
         valid: &[bool],
         width: usize,
     ) {
@@ -40,8 +43,9 @@ impl Appearance {
             }
         }
         let height = drawing.facet.len() / width;
-        for y in 1..height - 1 {
-            for x in 1..width - 1 {
+        let area = drawing.area;
+        for y in area.y0.max(1)..area.y1.min(height - 1) {
+            for x in area.x0.max(1)..area.x1.min(width - 1) {
                 let at = y * width + x;
                 let facet = drawing.facet[at];
                 let inside = facet != NOTHING
@@ -61,13 +65,19 @@ impl Appearance {
             facets
                 .iter()
                 .zip(&self.histograms)
-                .map(|(facet, histogram)| mixed(facet.colour, histogram.median())),
+                .map(|(facet, histogram)| mixed(facet_colour(facet), histogram.median())),
         );
     }
 }
 
+/// The colour that is printed on a facet.
+pub(crate) fn facet_colour(facet: &Facet) -> Pixel {
+    let [red, green, blue] = facet.colour;
+    [red, green, blue, 0.0]
+}
+
 /// The colour of a facet that a picture shows in `seen` (if it shows it).
-pub(crate) fn mixed(printed: [f32; 3], seen: Option<[f32; 3]>) -> [f32; 3] {
+pub(crate) fn mixed(printed: Pixel, seen: Option<Pixel>) -> Pixel {
     match seen {
         Some(seen) if distance(seen, printed) <= MAX_CHANGE => {
             std::array::from_fn(|c| (1.0 - PRINTED_SHARE) * seen[c] + PRINTED_SHARE * printed[c])
@@ -76,21 +86,19 @@ pub(crate) fn mixed(printed: [f32; 3], seen: Option<[f32; 3]>) -> [f32; 3] {
     }
 }
 
-pub(crate) fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {
-    ((a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2) + (a[2] - b[2]).powi(2)).sqrt()
-}
-
 impl Histogram {
-    fn median(&self) -> Option<[f32; 3]> {
+    fn median(&self) -> Option<Pixel> {
         (self.count >= MIN_PIXELS).then(|| {
-            std::array::from_fn(|c| {
+            let median = |bins: &[u32; 256]| {
                 let mut below = 0;
-                let middle = self.bins[c].iter().position(|n| {
+                let middle = bins.iter().position(|n| {
                     below += n;
                     2 * below >= self.count
                 });
                 middle.unwrap_or(0) as f32
-            })
+            };
+            let [red, green, blue] = &self.bins;
+            [median(red), median(green), median(blue), 0.0]
         })
     }
 }

@@ -1,4 +1,4 @@
-use crate::skin::skin_mask;
+use crate::{pixel::Pixel, skin::skin_mask};
 use dreamitate_geometry::PinholeCamera;
 use dreamitate_render::Window;
 use image::RgbImage;
@@ -89,27 +89,31 @@ impl Level {
             .then(|| y as usize * self.width + x as usize)
     }
 
+    /// The colour of a pixel.
+    #[inline]
+    pub fn colour(&self, index: usize) -> Pixel {
+        let at = index * 3;
+        [f32::from(self.rgb[at]), f32::from(self.rgb[at + 1]), f32::from(self.rgb[at + 2]), 0.0]
+    }
+
     /// Copies a window's colours; pixels outside the image repeat its border.
-    pub fn crop_rgb(&self, window: Window, out: &mut Vec<[f32; 3]>) {
+    pub fn crop_rgb(&self, window: Window, out: &mut Vec<Pixel>) {
         out.clear();
+        out.reserve(window.width * window.height);
         for row in 0..window.height as i32 {
             let y = (window.y_px + row).clamp(0, self.height as i32 - 1) as usize;
-            for column in 0..window.width as i32 {
-                let x = (window.x_px + column).clamp(0, self.width as i32 - 1) as usize;
-                let at = (y * self.width + x) * 3;
-                out.push([self.rgb[at], self.rgb[at + 1], self.rgb[at + 2]].map(f32::from));
-            }
+            let column = |x: i32| self.colour(y * self.width + x.clamp(0, self.width as i32 - 1) as usize);
+            out.extend((window.x_px..window.x_px + window.width as i32).map(column));
         }
     }
 
     /// Copies which of a window's pixels count: inside the image and not skin.
     pub fn crop_valid(&self, window: Window, out: &mut Vec<bool>) {
         out.clear();
+        out.reserve(window.width * window.height);
         for row in 0..window.height as i32 {
-            for column in 0..window.width as i32 {
-                let index = self.index(window.x_px + column, window.y_px + row);
-                out.push(index.is_some_and(|i| !self.skin[i]));
-            }
+            let counts = |x: i32| self.index(x, window.y_px + row).is_some_and(|i| !self.skin[i]);
+            out.extend((window.x_px..window.x_px + window.width as i32).map(counts));
         }
     }
 }

@@ -9,9 +9,11 @@
 mod appearance;
 mod blur;
 mod detect;
+mod equations;
 mod levels;
 pub mod node;
-
+mod pixel;
+mod points;
 mod refine;
 mod region;
 mod settings;

@@ -1,4 +1,8 @@
-use crate::{appearance::distance, levels::Level};
+use crate::{
+    appearance::facet_colour,
+    levels::Level,
+    pixel::{Pixel, distance},
+};
 use dreamitate_render::ToolModel;
 
 /// A pixel that differs from the photo by less than this is the photo's, levels.
@@ -16,24 +20,27 @@ pub(crate) fn likeness(tools: &[ToolModel], frame: &Level, photo: &Level) -> Vec
     for pixel in photo.rgb.chunks_exact(3) {
         histogram[bin(pixel)] += share;
     }
-    let palette: Vec<[f32; 3]> =
-        tools.iter().flat_map(|tool| tool.facets.list()).map(|facet| facet.colour).collect();
+    let palette: Vec<Pixel> = tools.iter().flat_map(|tool| tool.facets.list()).map(facet_colour).collect();
     frame
         .rgb
         .chunks_exact(3)
         .zip(photo.rgb.chunks_exact(3))
         .zip(&frame.skin)
         .map(|((pixel, before), &skin)| {
-            let colour = [pixel[0], pixel[1], pixel[2]].map(f32::from);
-            if skin || distance(colour, [before[0], before[1], before[2]].map(f32::from)) < CHANGED {
+            let seen = colour(pixel);
+            if skin || distance(seen, colour(before)) < CHANGED {
                 return 0.0;
             }
-            let nearest = palette.iter().map(|p| distance(*p, colour)).fold(f32::MAX, f32::min);
+            let nearest = palette.iter().map(|p| distance(*p, seen)).fold(f32::MAX, f32::min);
             // Both as shares of a bin's volume of colours.
             let of_tool = (-0.5 * (nearest / COLOUR_SPREAD).powi(2)).exp() / palette.len() as f32;
             of_tool / (of_tool + histogram[bin(pixel)])
         })
         .collect()
+}
+
+fn colour(pixel: &[u8]) -> Pixel {
+    [f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]), 0.0]
 }
 
 fn bin(pixel: &[u8]) -> usize {

@@ -1,4 +1,4 @@
-use crate::levels::Level;
+use crate::pixel::{Area, Pixel};
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::{ToolModel, Window, rasterise};
 
@@ -12,118 +12,173 @@ pub(crate) const NOTHING: u8 = u8::MAX;
 #[derive(Default)]
 pub(crate) struct Synthesis {
     sample_facet: Vec<u8>,
-    sample_depth: Vec<f32>,
+    sample_nearness: Vec<f32>,
     /// Samples of the tool in each pixel, 0 to 4.
     pub coverage: Vec<u8>,
     /// The facet that fills the whole pixel, or [`NOTHING`].
     pub facet: Vec<u8>,
-    /// Depth of the tool in each pixel, metres; grown past the outline by [`Self::grow`]; 0 where unknown.
-    pub depth_m: Vec<f32>,
-    grown: Vec<f32>,
+    /// Inverse depth of the tool in each pixel, 1/m; grown past the outline by [`Self::grow`]; 0 where unknown.
+    pub nearness: Vec<f32>,
+    /// Where the tool is drawn.
+    pub area: Area,
+    carried: Vec<Carried>,
+}
+
+/// The value last passed, and over how many pixels more it is carried.
+#[derive(Clone, Copy, Default)]
+struct Carried {
+    value: f32,
+    steps: u8,
+}
+
+impl Carried {
+    fn over(&mut self, value: &mut f32, steps: u8) {
+        if *value > 0.0 {
+            *self = Self { value: *value, steps };
+        } else if self.steps > 0 {
+            *value = self.value;
+            self.steps -= 1;
+        }
+    }
 }
 
 impl Synthesis {
+    /// Draws a tool; `false` where it has no pixel in the window.
     pub fn draw(
         &mut self,
         tool: &ToolModel,
         camera: &PinholeCamera,
         camera_from_tool: &Pose,
         window: Window,
-    ) {
+    ) -> bool {
         let pixels = window.width * window.height;
         let columns = window.width * SAMPLES;
-        for (buffer, size) in
-            [(&mut self.sample_facet, pixels * 4), (&mut self.coverage, pixels), (&mut self.facet, pixels)]
-        {
-            buffer.clear();
-            buffer.resize(size, NOTHING);
-        }
-        self.sample_depth.clear();
-        self.sample_depth.resize(pixels * 4, f32::INFINITY);
-        self.depth_m.clear();
-        self.depth_m.resize(pixels, 0.0);
+        self.sample_facet.clear();
+        self.sample_facet.resize(pixels * SAMPLES * SAMPLES, NOTHING);
+        self.sample_nearness.clear();
+        self.sample_nearness.resize(pixels * SAMPLES * SAMPLES, 0.0);
+        self.coverage.clear();
+        self.coverage.resize(pixels, 0);
+        self.facet.clear();
+        self.facet.resize(pixels, NOTHING);
+        self.nearness.clear();
+        self.nearness.resize(pixels, 0.0);
+        self.area = Area::default();
+        let Some(area) =
+            Window::around(&tool.mesh, camera, camera_from_tool, 1).and_then(|inner| within(inner, window))
+        else {
+            return false;
+        };
+        self.area = area;
         let facets = &mut self.sample_facet;
-        rasterise(&tool.mesh, camera, camera_from_tool, window, SAMPLES, &mut self.sample_depth, |sample| {
+        let nearness = &mut self.sample_nearness;
+        rasterise(&tool.mesh, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
             facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
         });
-        for y in 0..window.height {
-            for x in 0..window.width {
-                let samples = Self::samples(columns, x, y);
-                let facets = samples.map(|i| self.sample_facet[i]);
-                let at = y * window.width + x;
-                self.coverage[at] = facets.iter().filter(|f| **f != NOTHING).count() as u8;
-                self.facet[at] = if facets.iter().all(|f| *f == facets[0]) { facets[0] } else { NOTHING };
-                self.depth_m[at] = samples
-                    .iter()
-                    .map(|i| self.sample_depth[*i])
-                    .filter(|d| d.is_finite())
-                    .reduce(f32::min)
-                    .unwrap_or(0.0);
+        for y in area.y0..area.y1 {
+            let (row, first) = (y * window.width, y * SAMPLES * columns);
+            let above = &self.sample_facet[first..first + columns];
+            let below = &self.sample_facet[first + columns..first + 2 * columns];
+            let near_above = &self.sample_nearness[first..first + columns];
+            let near_below = &self.sample_nearness[first + columns..first + 2 * columns];
+            for x in area.x0..area.x1 {
+                let i = x * SAMPLES;
+                let facets = [above[i], above[i + 1], below[i], below[i + 1]];
+                let coverage = facets.iter().map(|f| u8::from(*f != NOTHING)).sum();
+                if coverage > 0 {
+                    self.coverage[row + x] = coverage;
+                    let same = facets.iter().all(|f| *f == facets[0]);
+                    self.facet[row + x] = if same { facets[0] } else { NOTHING };
+                    self.nearness[row + x] =
+                        near_above[i].max(near_above[i + 1]).max(near_below[i]).max(near_below[i + 1]);
+                }
             }
         }
+        true
     }
 
-    fn samples(columns: usize, x: usize, y: usize) -> [usize; 4] {
-        let first = y * SAMPLES * columns + x * SAMPLES;
-        [first, first + 1, first + columns, first + columns + 1]
-    }
-
-    /// Colours the drawing over a background of the window's size.
+    /// Colours the drawing over a background of the window's size, in an area.
     pub fn paint(
         &self,
-        colours: &[[f32; 3]],
-        background: &[[f32; 3]],
+        colours: &[Pixel],
+        background: &[Pixel],
         width: usize,
-        out: &mut Vec<[f32; 3]>,
+        area: Area,
+        out: &mut Vec<Pixel>,
     ) {
-        out.clear();
-        out.extend_from_slice(background);
-        for (at, pixel) in out.iter_mut().enumerate().filter(|(at, _)| self.coverage[*at] > 0) {
-            if self.facet[at] != NOTHING {
-                *pixel = colours[self.facet[at] as usize];
-                continue;
-            }
-            let mut sum = [0f32; 3];
-            for i in Self::samples(width * SAMPLES, at % width, at / width) {
-                let facet = self.sample_facet[i];
-                let colour = if facet == NOTHING { *pixel } else { colours[facet as usize] };
-                for c in 0..3 {
-                    sum[c] += 0.25 * colour[c];
+        out.resize(background.len(), [0.0; 4]);
+        for row in area.rows(width) {
+            out[row.clone()].copy_from_slice(&background[row]);
+        }
+        let columns = width * SAMPLES;
+        for row in self.area.rows(width) {
+            for at in row {
+                if self.coverage[at] == 0 {
+                    continue;
                 }
+                if self.facet[at] != NOTHING {
+                    out[at] = colours[usize::from(self.facet[at])];
+                    continue;
+                }
+                let first = (at / width) * SAMPLES * columns + (at % width) * SAMPLES;
+                let behind = out[at];
+                let mut sum = [0.0; 4];
+                for i in [first, first + 1, first + columns, first + columns + 1] {
+                    let facet = self.sample_facet[i];
+                    let colour = if facet == NOTHING { behind } else { colours[usize::from(facet)] };
+                    sum = std::array::from_fn(|c| sum[c] + 0.25 * colour[c]);
+                }
+                out[at] = sum;
             }
-            *pixel = sum;
         }
     }
 
-    /// Gives the pixels within `steps` of the outline the depth of the tool beside them.
-    pub fn grow(&mut self, width: usize, steps: usize) {
-        let height = self.depth_m.len() / width;
-        for _ in 0..steps {
-            self.grown.clone_from(&self.depth_m);
-            for y in 1..height.saturating_sub(1) {
-                for x in 1..width - 1 {
-                    let at = y * width + x;
-                    if self.depth_m[at] == 0.0 {
-                        let near = [at - 1, at + 1, at - width, at + width].map(|i| self.depth_m[i]);
-                        self.grown[at] = near.into_iter().fold(0.0, f32::max);
-                    }
-                }
-            }
-            std::mem::swap(&mut self.grown, &mut self.depth_m);
+    /// Gives the pixels up to `steps` beside the outline the depth of the tool there: along the rows, then along
+    /// the columns.
+    pub fn grow(&mut self, width: usize, steps: u8, area: Area) {
+        for row in area.rows(width) {
+            let line = &mut self.nearness[row];
+            let mut last = Carried::default();
+            line.iter_mut().for_each(|value| last.over(value, steps));
+            let mut last = Carried::default();
+            line.iter_mut().rev().for_each(|value| last.over(value, steps));
         }
+        let Self { nearness, carried, .. } = self;
+        let mut sweep = |rows: &mut dyn Iterator<Item = std::ops::Range<usize>>| {
+            carried.clear();
+            carried.resize(area.x1 - area.x0, Carried::default());
+            for row in rows {
+                nearness[row]
+                    .iter_mut()
+                    .zip(carried.iter_mut())
+                    .for_each(|(value, last)| last.over(value, steps));
+            }
+        };
+        sweep(&mut area.rows(width));
+        sweep(&mut area.rows(width).rev());
     }
 
-    /// The part of the tool's area that lies in the image and is not skin.
-    pub fn visible_fraction(&self, level: &Level, window: Window) -> f64 {
+    /// The part of the tool's area that is valid: in the image and not skin.
+    pub fn visible_fraction(&self, valid: &[bool], width: usize) -> f64 {
         let (mut seen, mut all) = (0u32, 0u32);
-        for (at, &coverage) in self.coverage.iter().enumerate() {
-            if coverage > 0 {
+        for row in self.area.rows(width) {
+            for (&coverage, &valid) in self.coverage[row.clone()].iter().zip(&valid[row]) {
                 all += u32::from(coverage);
-                let (x, y) = ((at % window.width) as i32, (at / window.width) as i32);
-                let counts = level.index(window.x_px + x, window.y_px + y).is_some_and(|i| !level.skin[i]);
-                seen += if counts { u32::from(coverage) } else { 0 };
+                seen += if valid { u32::from(coverage) } else { 0 };
             }
         }
         if all == 0 { 0.0 } else { f64::from(seen) / f64::from(all) }
     }
+}
+
+/// The part of `inner` that lies in `window`, in the window's pixels.
+fn within(inner: Window, window: Window) -> Option<Area> {
+    let part = |first: i32, size: usize, window_first: i32, window_size: usize| {
+        let begin = (first - window_first).max(0);
+        let end = (first - window_first + size as i32).min(window_size as i32);
+        (begin < end).then_some((begin as usize, end as usize))
+    };
+    let (x0, x1) = part(inner.x_px, inner.width, window.x_px, window.width)?;
+    let (y0, y1) = part(inner.y_px, inner.height, window.y_px, window.height)?;
+    Some(Area { x0, y0, x1, y1 })
 }

@@ -1,6 +1,7 @@
 use crate::{
-    appearance::{distance, mixed},
+    appearance::{facet_colour, mixed},
     levels::Level,
+    pixel::distance,
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::{ToolModel, Window, rasterise};
@@ -44,9 +45,9 @@ impl TemplateBank {
                 let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance).into(), ray_from_tool);
                 // Drawn at the principal point, in the middle of a camera with room around it.
                 let Some(window) = Window::around(&tool.mesh, &camera, &pose, 1) else { continue };
-                let mut depth = vec![f32::INFINITY; window.width * window.height];
-                let mut facets = vec![u8::MAX; depth.len()];
-                rasterise(&tool.mesh, &camera, &pose, window, 1, &mut depth, |sample| {
+                let mut nearness = vec![0f32; window.width * window.height];
+                let mut facets = vec![u8::MAX; nearness.len()];
+                rasterise(&tool.mesh, &camera, &pose, window, 1, &mut nearness, |sample| {
                     facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
                 });
                 let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
@@ -127,7 +128,7 @@ impl Template {
             if level.skin[i] {
                 continue;
             }
-            let colour = [level.rgb[i * 3], level.rgb[i * 3 + 1], level.rgb[i * 3 + 2]].map(f32::from);
+            let colour = level.colour(i);
             let sum = &mut sums[usize::from(facet) & 63];
             for c in 0..3 {
                 sum[c] += colour[c];
@@ -138,9 +139,9 @@ impl Template {
         let (mut difference, mut seen) = (0f32, 0f32);
         for (sum, facet) in sums.iter().zip(tool.facets.list()).filter(|(sum, _)| sum[4] > 0.0) {
             let n = sum[4];
-            let mean = [sum[0] / n, sum[1] / n, sum[2] / n];
+            let mean = [sum[0] / n, sum[1] / n, sum[2] / n, 0.0];
             let spread = sum[3] - n * (mean[0].powi(2) + mean[1].powi(2) + mean[2].powi(2));
-            difference += spread + n * distance(mean, mixed(facet.colour, Some(mean))).powi(2);
+            difference += spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
             seen += n;
         }
         (seen > MIN_SEEN * self.pixels.len() as f32).then(|| (difference / seen).sqrt())

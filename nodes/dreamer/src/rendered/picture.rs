@@ -28,7 +28,7 @@ pub(super) fn draw(
     let camera_from_world = world_from_camera.inverse();
     let window = Window::whole(camera);
     let (columns, rows) = (window.width * SAMPLES, window.height * SAMPLES);
-    let mut depth = vec![f32::INFINITY; columns * rows];
+    let mut nearness = vec![0f32; columns * rows];
     let mut colour = vec![[0u8; 3]; columns * rows];
     for Body { mesh, world_from_mesh } in bodies {
         let eye =
@@ -46,7 +46,7 @@ pub(super) fn draw(
             })
             .collect();
         let camera_from_mesh = camera_from_world * world_from_mesh;
-        rasterise(mesh, camera, &camera_from_mesh, window, SAMPLES, &mut depth, |sample| {
+        rasterise(mesh, camera, &camera_from_mesh, window, SAMPLES, &mut nearness, |sample| {
             let light = light[sample.triangle];
             colour[sample.index] =
                 mesh.colour_at(sample.u, sample.v).map(|c| (f32::from(c) * light).min(255.0) as u8);
@@ -58,7 +58,7 @@ pub(super) fn draw(
             let mut drawn = [0.0; 3];
             let mut covered = 0.0;
             for at in (0..SAMPLES).map(|dy| (y * SAMPLES + dy) * columns + x * SAMPLES) {
-                for index in (at..at + SAMPLES).filter(|&index| depth[index].is_finite()) {
+                for index in (at..at + SAMPLES).filter(|&index| nearness[index] > 0.0) {
                     covered += share;
                     for (sum, c) in drawn.iter_mut().zip(colour[index]) {
                         *sum += share * f32::from(c);

@@ -1,0 +1,143 @@
+use crate::{
+    pixel::{Area, Pixel, difference, dot, norm_squared},
+    points::{Motion, Point},
+    synthesis::Synthesis,
+};
+use dreamitate_geometry::{PinholeCamera, Pose};
+use dreamitate_render::Window;
+use nalgebra::{Matrix6, Vector6};
+
+/// Differences count up to this in the energy, levels: what covers the tool must not decide.
+const ENERGY_CAP: f32 = 120.0;
+/// Outside the outline larger differences are something else: the object held, the other tool.
+const OUTSIDE_CAP: f32 = 110.0;
+/// A drawing that is flatter than this at a pixel says nothing about motion, squared levels a pixel.
+const MIN_GRADIENT_SQUARED: f32 = 1.0;
+/// Fewer pixels inside the outline are no tool.
+const MIN_INSIDE: u32 = 20;
+
+/// A drawing compared with a picture, both blurred: the normal equations of the twist that brings them together,
+/// and how far apart they are.
+pub(crate) struct NormalEquations {
+    pub hessian: Matrix6<f64>,
+    /// Minus the gradient of half the weighted sum of squares.
+    pub descent: Vector6<f64>,
+    /// RMS colour difference over the outline and its surroundings, levels.
+    pub energy: f64,
+    /// Mean colour difference inside the outline, levels.
+    pub residual: f64,
+    /// Mean squared difference of one channel inside and around the outline.
+    pub variance: f64,
+}
+
+/// What is compared, in one window.
+pub(crate) struct Comparison<'a> {
+    pub image: &'a [Pixel],
+    pub painted: &'a [Pixel],
+    pub valid: &'a [bool],
+    pub drawing: &'a Synthesis,
+    pub camera: &'a PinholeCamera,
+    pub window: Window,
+    pub area: Area,
+    /// A difference of this size counts half, levels.
+    pub half_weight: f32,
+}
+
+impl Comparison<'_> {
+    /// Sets up the equations at the pose at which the drawing was made, and keeps the pixels that take part as
+    /// `points`. `None` where too little of the tool is seen.
+    pub fn linearise(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
+        let Self { image, painted, valid, drawing, window, .. } = *self;
+        let width = window.width;
+        let motion = Motion::new(self.camera, camera_from_tool);
+        let first = [
+            (f64::from(window.x_px) - self.camera.cx_px) / self.camera.fx_px,
+            (f64::from(window.y_px) - self.camera.cy_px) / self.camera.fy_px,
+        ]
+        .map(|v| v as f32);
+        let step = [1.0 / self.camera.fx_px as f32, 1.0 / self.camera.fy_px as f32];
+        points.clear();
+        let mut hessian = [[0f64; 8]; 6];
+        let mut descent = [0f64; 8];
+        let (mut energy, mut count) = (0f64, 0u32);
+        let (mut inside_sum, mut inside_count) = (0f64, 0u32);
+        for y in self.area.y0.max(1)..self.area.y1.min(window.height - 1) {
+            let mut row_hessian = [[0f32; 8]; 6];
+            let mut row_descent = [0f32; 8];
+            let (mut row_energy, mut row_inside) = (0f32, 0f32);
+            for x in self.area.x0.max(1)..self.area.x1.min(width - 1) {
+                let at = y * width + x;
+                let nearness = drawing.nearness[at];
+                if nearness == 0.0 || !valid[at] {
+                    continue;
+                }
+                let missing = difference(image[at], painted[at]);
+                let squared = norm_squared(missing);
+                let inside = drawing.coverage[at] > 0;
+                if !inside && squared > OUTSIDE_CAP * OUTSIDE_CAP {
+                    continue;
+                }
+                let capped = squared.min(ENERGY_CAP * ENERGY_CAP);
+                row_energy += capped;
+                count += 1;
+                if inside {
+                    row_inside += capped.sqrt();
+                    inside_count += 1;
+                }
+                let along_x = half_difference(painted[at + 1], painted[at - 1]);
+                let along_y = half_difference(painted[at + width], painted[at - width]);
+                let (xx, yy) = (norm_squared(along_x), norm_squared(along_y));
+                if xx + yy < MIN_GRADIENT_SQUARED {
+                    continue;
+                }
+                let xy = dot(along_x, along_y);
+                let depth = 1.0 / nearness;
+                let position =
+                    [(first[0] + x as f32 * step[0]) * depth, (first[1] + y as f32 * step[1]) * depth, depth];
+                let (du, dv) = motion.of_pixel(position);
+                let weight = weight(squared, self.half_weight);
+                let (xr, yr) = (weight * dot(along_x, missing), weight * dot(along_y, missing));
+                for j in 0..8 {
+                    // Moving the tool by +d moves the drawing by +d: ∂drawing/∂ξ = −∇·∂pixel/∂ξ.
+                    row_descent[j] -= du[j] * xr + dv[j] * yr;
+                }
+                for (i, row) in row_hessian.iter_mut().enumerate() {
+                    let mu = weight * (du[i] * xx + dv[i] * xy);
+                    let mv = weight * (du[i] * xy + dv[i] * yy);
+                    for j in 0..8 {
+                        row[j] += mu * du[j] + mv * dv[j];
+                    }
+                }
+                points.push(Point { position, colour: painted[at], along_x, along_y });
+            }
+            energy += f64::from(row_energy);
+            inside_sum += f64::from(row_inside);
+            for (sum, row) in hessian.iter_mut().zip(row_hessian) {
+                sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(value));
+            }
+            descent.iter_mut().zip(row_descent).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+        if inside_count < MIN_INSIDE {
+            return None;
+        }
+        let mean = energy / f64::from(count);
+        Some(NormalEquations {
+            hessian: Matrix6::from_fn(|i, j| hessian[i][j]),
+            descent: Vector6::from_fn(|i, _| descent[i]),
+            energy: mean.sqrt(),
+            residual: inside_sum / f64::from(inside_count),
+            variance: mean / 3.0,
+        })
+    }
+}
+
+/// The weight of a squared colour difference (Geman and McClure's, but for a square).
+#[inline]
+pub(crate) fn weight(squared: f32, half_weight: f32) -> f32 {
+    1.0 / (1.0 + squared / (half_weight * half_weight))
+}
+
+#[inline]
+fn half_difference(a: Pixel, b: Pixel) -> Pixel {
+    difference(a, b).map(|v| 0.5 * v)
+}
