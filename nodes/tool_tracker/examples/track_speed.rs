@@ -10,6 +10,14 @@ use dreamitate_render::ToolModel;
 use nalgebra::Matrix6;
 use tool_tracker::{TrackerSettings, ViewTracker};
 
+/// Seconds of processor time that this process has used.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let field =
+        |i: usize| stat.rsplit(')').next().and_then(|s| s.split_whitespace().nth(i)?.parse::<f64>().ok());
+    (field(11).unwrap_or(0.0) + field(12).unwrap_or(0.0)) / 100.0
+}
+
 fn main() -> anyhow::Result<()> {
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
     let task = Task::read(&ConfigFolder::find(Some(Path::new(config))), "rotation")?;
@@ -19,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     for view in View::ALL {
         let clip_view = dream.clip.view(view);
         for _ in 0..3 {
+            let cpu = cpu_s();
             let begin = Instant::now();
             let tracker = ViewTracker::new(clip_view, tools.clone(), TrackerSettings::default())?;
             let prepared = begin.elapsed();
@@ -38,7 +47,11 @@ fn main() -> anyhow::Result<()> {
                     .collect();
                 tracker.track_with_prior(index, track, &priors);
             }
-            println!("{view}: prepare {prepared:.1?}, track {tracked:.1?}, again {:.1?}", begin.elapsed());
+            println!(
+                "{view}: prepare {prepared:.1?}, track {tracked:.1?}, again {:.1?}; cpu {:.2} s",
+                begin.elapsed(),
+                cpu_s() - cpu
+            );
         }
     }
     Ok(())

@@ -22,6 +22,8 @@ pub(crate) struct Appearance {
 
 struct Histogram {
     bins: [[u32; 256]; 3],
+    /// The lowest and highest level of each channel.
+    range: [(u8, u8); 3],
     count: u32,
 }
 
@@ -35,13 +37,8 @@ impl Appearance {
         valid: &[bool],
         width: usize,
     ) {
-        self.histograms.resize_with(facets.len(), || Histogram { bins: [[0; 256]; 3], count: 0 });
-        for histogram in &mut self.histograms {
-            if histogram.count > 0 {
-                histogram.bins = [[0; 256]; 3];
-                histogram.count = 0;
-            }
-        }
+        self.histograms.resize_with(facets.len(), || Histogram::EMPTY);
+        self.histograms.iter_mut().for_each(Histogram::clear);
         let height = drawing.facet.len() / width;
         let area = drawing.area;
         for y in area.y0.max(1)..area.y1.min(height - 1) {
@@ -52,11 +49,7 @@ impl Appearance {
                     && valid[at]
                     && [at - 1, at + 1, at - width, at + width].iter().all(|i| drawing.facet[*i] == facet);
                 if inside {
-                    let histogram = &mut self.histograms[facet as usize];
-                    histogram.count += 1;
-                    for (bins, level) in histogram.bins.iter_mut().zip(image[at]) {
-                        bins[level.clamp(0.0, 255.0) as usize] += 1;
-                    }
+                    self.histograms[usize::from(facet)].add(image[at]);
                 }
             }
         }
@@ -87,18 +80,42 @@ pub(crate) fn mixed(printed: Pixel, seen: Option<Pixel>) -> Pixel {
 }
 
 impl Histogram {
+    const EMPTY: Self = Self { bins: [[0; 256]; 3], range: [(u8::MAX, 0); 3], count: 0 };
+
+    fn clear(&mut self) {
+        for (bins, range) in self.bins.iter_mut().zip(&mut self.range) {
+            if range.0 <= range.1 {
+                bins[usize::from(range.0)..=usize::from(range.1)].fill(0);
+            }
+            *range = (u8::MAX, 0);
+        }
+        self.count = 0;
+    }
+
+    fn add(&mut self, colour: Pixel) {
+        self.count += 1;
+        for ((bins, range), level) in self.bins.iter_mut().zip(&mut self.range).zip(colour) {
+            let level = level as u8;
+            bins[usize::from(level)] += 1;
+            *range = (range.0.min(level), range.1.max(level));
+        }
+    }
+
     fn median(&self) -> Option<Pixel> {
         (self.count >= MIN_PIXELS).then(|| {
-            let median = |bins: &[u32; 256]| {
+            let median = |channel: usize| {
                 let mut below = 0;
-                let middle = bins.iter().position(|n| {
-                    below += n;
-                    2 * below >= self.count
-                });
-                middle.unwrap_or(0) as f32
+                let (mut level, last) = self.range[channel];
+                while level < last {
+                    below += self.bins[channel][usize::from(level)];
+                    if 2 * below >= self.count {
+                        break;
+                    }
+                    level += 1;
+                }
+                f32::from(level)
             };
-            let [red, green, blue] = &self.bins;
-            [median(red), median(green), median(blue), 0.0]
+            [median(0), median(1), median(2), 0.0]
         })
     }
 }

@@ -7,44 +7,62 @@ pub(crate) fn reach_px(sigma_px: f32) -> usize {
 
 /// Blurs an area of a picture of `width` columns in place with a Gaussian; the area's border is repeated.
 pub(crate) fn blur(image: &mut [Pixel], width: usize, area: Area, sigma_px: f32, scratch: &mut Vec<Pixel>) {
-    let reach = reach_px(sigma_px);
-    let mut kernel: Vec<f32> = (0..=reach).map(|i| (-0.5 * (i as f32 / sigma_px).powi(2)).exp()).collect();
-    let sum = kernel[0] + 2.0 * kernel[1..].iter().sum::<f32>();
-    kernel.iter_mut().for_each(|k| *k /= sum);
+    match reach_px(sigma_px) {
+        0 => {}
+        1 => blur_within::<1>(image, width, area, sigma_px, scratch),
+        2 => blur_within::<2>(image, width, area, sigma_px, scratch),
+        3 => blur_within::<3>(image, width, area, sigma_px, scratch),
+        _ => blur_within::<4>(image, width, area, sigma_px, scratch),
+    }
+}
+
+/// The same with a reach that the compiler knows, so that a pixel's sum stays in a register.
+fn blur_within<const REACH: usize>(
+    image: &mut [Pixel],
+    width: usize,
+    area: Area,
+    sigma_px: f32,
+    scratch: &mut Vec<Pixel>,
+) {
+    let mut beside: [f32; REACH] =
+        std::array::from_fn(|i| (-0.5 * ((i + 1) as f32 / sigma_px).powi(2)).exp());
+    let middle = 1.0 / (1.0 + 2.0 * beside.iter().sum::<f32>());
+    beside.iter_mut().for_each(|k| *k *= middle);
     let columns = area.x1 - area.x0;
     if columns == 0 || area.y1 == area.y0 {
         return;
     }
-    // Down the columns into the scratch, a whole row at a time, each row with a repeated border…
-    let stride = columns + 2 * reach;
-    scratch.clear();
+    let sum = |centre: &Pixel, pairs: [(&Pixel, &Pixel); REACH]| -> Pixel {
+        let mut sum = centre.map(|v| v * middle);
+        for (weight, (a, b)) in beside.iter().zip(pairs) {
+            sum = std::array::from_fn(|c| sum[c] + weight * (a[c] + b[c]));
+        }
+        sum
+    };
+    // Down the columns into the scratch, each row with a repeated border…
+    let stride = columns + 2 * REACH;
     scratch.resize(stride * (area.y1 - area.y0), [0.0; 4]);
     for (y, row) in (area.y0..area.y1).zip(scratch.chunks_exact_mut(stride)) {
-        let out = &mut row[reach..reach + columns];
-        let line = |y: usize| &image[y * width + area.x0..y * width + area.x1];
-        for (out, value) in out.iter_mut().zip(line(y)) {
-            *out = value.map(|v| v * kernel[0]);
+        let line = |y: usize| &image[y * width + area.x0..][..columns];
+        let centre = line(y);
+        let above: [&[Pixel]; REACH] = std::array::from_fn(|i| line(y.saturating_sub(i + 1).max(area.y0)));
+        let below: [&[Pixel]; REACH] = std::array::from_fn(|i| line((y + i + 1).min(area.y1 - 1)));
+        let out = &mut row[REACH..][..columns];
+        for x in 0..columns {
+            out[x] = sum(&centre[x], std::array::from_fn(|i| (&above[i][x], &below[i][x])));
         }
-        for (i, &weight) in kernel.iter().enumerate().skip(1) {
-            let (above, below) = (line(y.saturating_sub(i).max(area.y0)), line((y + i).min(area.y1 - 1)));
-            for ((out, a), b) in out.iter_mut().zip(above).zip(below) {
-                *out = std::array::from_fn(|c| out[c] + weight * (a[c] + b[c]));
-            }
-        }
-        let (first, last) = (row[reach], row[reach + columns - 1]);
-        row[..reach].fill(first);
-        row[reach + columns..].fill(last);
+        let (first, last) = (out[0], out[columns - 1]);
+        row[..REACH].fill(first);
+        row[REACH + columns..].fill(last);
     }
     // … and along the rows back.
     for (y, row) in (area.y0..area.y1).zip(scratch.chunks_exact(stride)) {
-        let out = &mut image[y * width + area.x0..y * width + area.x1];
-        for (out, value) in out.iter_mut().zip(&row[reach..]) {
-            *out = value.map(|v| v * kernel[0]);
-        }
-        for (i, &weight) in kernel.iter().enumerate().skip(1) {
-            for ((out, a), b) in out.iter_mut().zip(&row[reach - i..]).zip(&row[reach + i..]) {
-                *out = std::array::from_fn(|c| out[c] + weight * (a[c] + b[c]));
-            }
+        let out = &mut image[y * width + area.x0..][..columns];
+        let left: [&[Pixel]; REACH] = std::array::from_fn(|i| &row[REACH - 1 - i..][..columns]);
+        let right: [&[Pixel]; REACH] = std::array::from_fn(|i| &row[REACH + 1 + i..][..columns]);
+        let centre = &row[REACH..][..columns];
+        for x in 0..columns {
+            out[x] = sum(&centre[x], std::array::from_fn(|i| (&left[i][x], &right[i][x])));
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::{
     levels::{Levels, Scale},
-    refine::{COARSE, FINE, MIDDLE, Refined, Scene, Scratch, refine},
+    refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, refine},
     region::{centres, likeness},
     templates::TemplateBank,
 };
@@ -8,7 +8,8 @@ use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::ToolModel;
 
 /// Poses of a bank that are refined, and how many of them go on to the half-size picture.
-const COARSE_POSES: usize = 14;
+const BANK_POSES: usize = 14;
+const COARSE_POSES: usize = 8;
 const MIDDLE_POSES: usize = 4;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
@@ -34,8 +35,8 @@ pub(crate) fn detect(
     region: [f32; 2],
     scratch: &mut Scratch,
 ) -> Option<Refined> {
-    let starts = bank.best_poses(scene.tool, scene.frame.at(Scale::Quarter), region, COARSE_POSES);
-    descend_all(scene, &starts, MIDDLE_POSES, scratch)
+    let starts = bank.best_poses(scene.tool, scene.frame.at(Scale::Quarter), region, BANK_POSES);
+    descend_all(scene, &starts, COARSE_POSES, MIDDLE_POSES, scratch)
 }
 
 /// Refines several starts in the quarter-size picture, the best `go_on` of them in the half-size one, and the
@@ -43,11 +44,16 @@ pub(crate) fn detect(
 pub(crate) fn descend_all(
     scene: &Scene<'_>,
     starts: &[Pose],
+    glances: usize,
     go_on: usize,
     scratch: &mut Scratch,
 ) -> Option<Refined> {
     let mut kept: Vec<Refined> =
-        starts.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)).collect();
+        starts.iter().filter_map(|pose| refine(scene, pose, &[GLANCE], None, scratch)).collect();
+    kept.sort_by(|a, b| a.energy.total_cmp(&b.energy));
+    kept.truncate(glances);
+    let mut kept: Vec<Refined> =
+        kept.iter().filter_map(|r| refine(scene, &r.pose, &[COARSE], None, scratch)).collect();
     keep_best(&mut kept, go_on);
     let mut kept: Vec<Refined> =
         kept.iter().filter_map(|r| refine(scene, &r.pose, &[MIDDLE], None, scratch)).collect();

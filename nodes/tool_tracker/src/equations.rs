@@ -41,6 +41,8 @@ pub(crate) struct Comparison<'a> {
     pub area: Area,
     /// A difference of this size counts half, levels.
     pub half_weight: f32,
+    /// Of each row every so many pixels become points.
+    pub point_step: usize,
 }
 
 impl Comparison<'_> {
@@ -108,7 +110,9 @@ impl Comparison<'_> {
                         row[j] += mu * du[j] + mv * dv[j];
                     }
                 }
-                points.push(Point { position, colour: painted[at], along_x, along_y });
+                if (x + y) % self.point_step == 0 {
+                    points.push(Point { position, colour: painted[at], along_x, along_y });
+                }
             }
             energy += f64::from(row_energy);
             inside_sum += f64::from(row_inside);

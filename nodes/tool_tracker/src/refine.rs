@@ -34,11 +34,13 @@ pub(crate) struct Stage {
 }
 
 /// Blurs of 5, 2.5, 1.5 and 0.8 pixels of the full picture.
-pub(crate) const COARSE: Stage = Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 3, moves: 3 };
-pub(crate) const MIDDLE: Stage = Stage { scale: Scale::Half, sigma_px: 1.25, drawings: 2, moves: 3 };
+pub(crate) const COARSE: Stage = Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 2, moves: 3 };
+/// How well a start fits as it is, or nearly.
+pub(crate) const GLANCE: Stage = Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 0, moves: 0 };
+pub(crate) const MIDDLE: Stage = Stage { scale: Scale::Half, sigma_px: 1.25, drawings: 1, moves: 4 };
 pub(crate) const FINE: [Stage; 2] = [
-    Stage { scale: Scale::Full, sigma_px: 1.5, drawings: 1, moves: 4 },
-    Stage { scale: Scale::Full, sigma_px: 0.8, drawings: 2, moves: 4 },
+    Stage { scale: Scale::Half, sigma_px: 0.75, drawings: 1, moves: 4 },
+    Stage { scale: Scale::Full, sigma_px: 0.8, drawings: 1, moves: 4 },
 ];
 
 /// Where a pose is expected before the picture is seen.
@@ -99,8 +101,10 @@ pub(crate) fn refine(
 ) -> Option<Refined> {
     let mut pose = *start;
     let mut last = None;
-    for stage in stages {
-        let refined = descend(scene, &pose, *stage, prior, scratch)?;
+    for (index, stage) in stages.iter().enumerate() {
+        // What a pose is worth is asked of the last stage only.
+        let judge = index + 1 == stages.len();
+        let refined = descend(scene, &pose, *stage, judge, prior, scratch)?;
         pose = refined.pose;
         last = Some(refined);
     }
@@ -112,6 +116,7 @@ fn descend(
     scene: &Scene<'_>,
     start: &Pose,
     stage: Stage,
+    judge: bool,
     prior: Option<&Prior>,
     scratch: &mut Scratch,
 ) -> Option<Refined> {
@@ -123,6 +128,8 @@ fn descend(
     let (width, height) = (window.width, window.height);
     let all = Area { x0: 0, y0: 0, x1: width, y1: height };
     let half_weight = 25.0 * (1.0 + 0.3 * stage.sigma_px * stage.scale.factor() as f32);
+    // A full picture has more points than a move needs.
+    let point_step = if stage.scale == Scale::Full { 2 } else { 1 };
     let Scratch { drawing, appearance, sharp, image, background, valid, painted, blurred, points } = scratch;
     level.crop_rgb(window, sharp);
     level.crop_valid(window, valid);
@@ -134,6 +141,9 @@ fn descend(
     let mut damping = 1e-3;
     let mut trial = *start;
     for drawn in 0..=stage.drawings {
+        if drawn == stage.drawings && !judge {
+            return best.map(|best| Refined { pose: trial, ..best });
+        }
         if !drawing.draw(scene.tool, &camera, &trial, window) {
             break;
         }
@@ -152,6 +162,7 @@ fn descend(
             window,
             area: surroundings,
             half_weight,
+            point_step,
         };
         let Some(system) = compared.linearise(&trial, points) else { break };
 
@@ -203,7 +214,7 @@ fn descend(
                 break;
             }
             let pull = prior.map(|prior| relative_twist(&trial, &prior.camera_from_tool));
-            descent = uphill / noise + tie * pull.unwrap_or_else(Twist6::zeros);
+            descent = uphill * (point_step as f64 / noise) + tie * pull.unwrap_or_else(Twist6::zeros);
         }
         if settled && trial == made_at {
             break;

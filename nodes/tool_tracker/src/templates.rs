@@ -16,6 +16,9 @@ const LEAN_STEP_DEG: f64 = 20.0;
 const DISTANCES: [f64; 3] = [0.98, 0.88, 0.78];
 /// Offsets of a drawing from a region's centre, pixels of the quarter picture.
 const OFFSETS: [i32; 3] = [-3, 0, 3];
+/// Of each drawing every so many pixels are compared first, and so many drawings are looked at closely.
+const ROUGH_STEP: usize = 3;
+const ROUGH_KEPT: usize = 160;
 /// A drawing of which the picture shows less says nothing.
 const MIN_SEEN: f32 = 0.5;
 
@@ -26,6 +29,8 @@ struct Template {
     distance: f64,
     /// Pixels relative to the tool's origin, and the facet that each shows.
     pixels: Vec<(i16, i16, u8)>,
+    /// Their mean.
+    middle: [i32; 2],
 }
 
 /// Drawings of a tool at all attitudes that its `facing` allows.
@@ -51,7 +56,7 @@ impl TemplateBank {
                     facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
                 });
                 let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
-                let pixels = facets
+                let pixels: Vec<(i16, i16, u8)> = facets
                     .iter()
                     .enumerate()
                     .filter(|(_, facet)| **facet != u8::MAX)
@@ -61,7 +66,10 @@ impl TemplateBank {
                         (x as i16, y as i16, *facet)
                     })
                     .collect();
-                templates.push(Template { ray_from_tool, distance, pixels });
+                let sum =
+                    pixels.iter().fold([0i32; 2], |s, p| [s[0] + i32::from(p.0), s[1] + i32::from(p.1)]);
+                let middle = sum.map(|s| s / pixels.len().max(1) as i32);
+                templates.push(Template { ray_from_tool, distance, pixels, middle });
             }
         }
         Self { templates, camera, table_distance_m }
@@ -70,17 +78,29 @@ impl TemplateBank {
     /// Returns the `most` best poses (camera from tool) near a pixel of the quarter picture, best first, no two
     /// alike.
     pub fn best_poses(&self, tool: &ToolModel, level: &Level, centre: [f32; 2], most: usize) -> Vec<Pose> {
+        // A drawing's middle, not the tool's origin, belongs on the region's centre.
+        let on_centre = |template: &Template, [dx, dy]: [i32; 2]| {
+            let middle = template.middle;
+            [centre[0] as i32 + dx - middle[0], centre[1] as i32 + dy - middle[1]]
+        };
+        // All drawings where the region is, by few of their pixels; the best of them beside it, by all.
+        let mut rough: Vec<(f32, usize)> = self
+            .templates
+            .iter()
+            .enumerate()
+            .filter_map(|(index, template)| {
+                let score = template.score(tool, level, on_centre(template, [0, 0]), ROUGH_STEP)?;
+                Some((score, index))
+            })
+            .collect();
+        rough.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        rough.truncate(ROUGH_KEPT);
         let mut scored: Vec<(f32, usize, [i32; 2])> = Vec::new();
-        for (index, template) in self.templates.iter().enumerate() {
-            // A drawing's middle, not the tool's origin, belongs on the region's centre.
-            let middle = template.middle();
-            for dy in OFFSETS {
-                for dx in OFFSETS {
-                    let at = [centre[0] as i32 + dx - middle[0], centre[1] as i32 + dy - middle[1]];
-                    if let Some(score) = template.score(tool, level, at) {
-                        scored.push((score, index, at));
-                    }
-                }
+        for (_, index) in rough {
+            let template = &self.templates[index];
+            for offset in OFFSETS.iter().flat_map(|dy| OFFSETS.map(|dx| [dx, *dy])) {
+                let at = on_centre(template, offset);
+                scored.extend(template.score(tool, level, at, 1).map(|score| (score, index, at)));
             }
         }
         scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -114,16 +134,11 @@ impl TemplateBank {
 }
 
 impl Template {
-    fn middle(&self) -> [i32; 2] {
-        let count = self.pixels.len().max(1) as i32;
-        let sum = self.pixels.iter().fold([0i32; 2], |s, p| [s[0] + i32::from(p.0), s[1] + i32::from(p.1)]);
-        [sum[0] / count, sum[1] / count]
-    }
-
-    /// RMS difference between the drawing, each facet in the picture's colour, and the picture.
-    fn score(&self, tool: &ToolModel, level: &Level, at: [i32; 2]) -> Option<f32> {
+    /// RMS difference between the drawing, each facet in the picture's colour, and the picture, by every
+    /// `step`th pixel.
+    fn score(&self, tool: &ToolModel, level: &Level, at: [i32; 2], step: usize) -> Option<f32> {
         let mut sums = [[0f32; 5]; 64];
-        for &(dx, dy, facet) in &self.pixels {
+        for &(dx, dy, facet) in self.pixels.iter().step_by(step) {
             let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
             if level.skin[i] {
                 continue;
@@ -144,7 +159,7 @@ impl Template {
             difference += spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
             seen += n;
         }
-        (seen > MIN_SEEN * self.pixels.len() as f32).then(|| (difference / seen).sqrt())
+        (seen * step as f32 > MIN_SEEN * self.pixels.len() as f32).then(|| (difference / seen).sqrt())
     }
 }
 

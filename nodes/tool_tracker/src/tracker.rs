@@ -42,7 +42,8 @@ pub enum TrackError {
 
 /// A pose with a residual above this part of the limit is doubted, and the tool sought anew.
 const RECOVER_ABOVE: f64 = 0.85;
-/// Guesses from the frame before that are looked at more closely.
+/// Guesses from the frame before that are looked at, and at how many of them more closely.
+const GLANCED: usize = 3;
 const GUESSES: usize = 2;
 /// How far a tool may move between frames, metres, and how many regions within that are looked at.
 const REACH_M: f64 = 0.35;
@@ -118,9 +119,9 @@ impl ViewTracker {
                 };
                 let prior = self.view_prior(prior);
                 let scene = self.scene(tool, frame);
-                let own = before.filter(|b| b.status == Status::Accepted).and_then(|b| {
-                    refine(&scene, &b.camera_from_tool, &[MIDDLE, FINE[0], FINE[1]], Some(&prior), scratch)
-                });
+                let own = before
+                    .filter(|b| b.status == Status::Accepted)
+                    .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
                 let trusted =
                     own.as_ref().is_some_and(|r| r.residual <= RECOVER_ABOVE * self.settings.max_residual);
                 let anew = (!trusted).then(|| {
@@ -232,7 +233,8 @@ impl ViewTracker {
             for frame in frames {
                 let scene = self.scene(tool, frame);
                 let near = &regions[frame - 1];
-                let mut found = descend_all(&scene, &self.guesses(&last, near), GUESSES, &mut scratch);
+                let mut found =
+                    descend_all(&scene, &self.guesses(&last, near), GLANCED, GUESSES, &mut scratch);
                 if found.as_ref().is_none_or(|r| r.residual > RECOVER_ABOVE * self.settings.max_residual) {
                     let nearest = self.nearest_regions(&last[0], near);
                     let again =
