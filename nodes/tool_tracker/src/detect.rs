@@ -58,7 +58,7 @@ pub(crate) fn descend_all(
     let mut kept: Vec<Refined> =
         kept.iter().filter_map(|r| refine(scene, &r.pose, &[MIDDLE], None, scratch)).collect();
     keep_best(&mut kept, 1);
-    refine(scene, &kept.first()?.pose, &FINE, None, scratch)
+    refine(scene, &kept.first()?.pose, &FINE[..1], None, scratch)
 }
 
 /// Sorts by energy and drops those that are worse copies of another.

@@ -8,8 +8,8 @@ use image::RgbImage;
 pub(crate) struct Level {
     pub width: usize,
     pub height: usize,
-    /// RGB, `[height, width, 3]`.
-    pub rgb: Vec<u8>,
+    /// RGB and a fourth that is 0, `[height, width]`.
+    pub rgb: Vec<[u8; 4]>,
     /// Pixels that show skin (at least half of the pixels that they stand for).
     pub skin: Vec<bool>,
 }
@@ -45,7 +45,7 @@ impl Levels {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
-            rgb: image.as_raw().clone(),
+            rgb: image.pixels().map(|p| [p.0[0], p.0[1], p.0[2], 0]).collect(),
             skin: skin_mask(image),
         };
         let half = full.halved();
@@ -66,16 +66,16 @@ impl Levels {
 impl Level {
     fn halved(&self) -> Level {
         let (width, height) = (self.width / 2, self.height / 2);
-        let mut rgb = Vec::with_capacity(width * height * 3);
+        let mut rgb = Vec::with_capacity(width * height);
         let mut skin = Vec::with_capacity(width * height);
         for y in 0..height {
             for x in 0..width {
                 let corners =
                     [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| (2 * y + dy) * self.width + 2 * x + dx);
-                for c in 0..3 {
-                    let sum: u32 = corners.iter().map(|i| u32::from(self.rgb[i * 3 + c])).sum();
-                    rgb.push(((sum + 2) / 4) as u8);
-                }
+                let sum = corners
+                    .iter()
+                    .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
+                rgb.push(sum.map(|s| ((s + 2) / 4) as u8));
                 skin.push(corners.iter().filter(|i| self.skin[**i]).count() >= 2);
             }
         }
@@ -92,28 +92,65 @@ impl Level {
     /// The colour of a pixel.
     #[inline]
     pub fn colour(&self, index: usize) -> Pixel {
-        let at = index * 3;
-        [f32::from(self.rgb[at]), f32::from(self.rgb[at + 1]), f32::from(self.rgb[at + 2]), 0.0]
+        self.rgb[index].map(f32::from)
     }
 
     /// Copies a window's colours; pixels outside the image repeat its border.
     pub fn crop_rgb(&self, window: Window, out: &mut Vec<Pixel>) {
         out.clear();
         out.reserve(window.width * window.height);
-        for row in 0..window.height as i32 {
-            let y = (window.y_px + row).clamp(0, self.height as i32 - 1) as usize;
-            let column = |x: i32| self.colour(y * self.width + x.clamp(0, self.width as i32 - 1) as usize);
-            out.extend((window.x_px..window.x_px + window.width as i32).map(column));
+        for y in window.y_px..window.y_px + window.height as i32 {
+            let row = &self.rgb[y.clamp(0, self.height as i32 - 1) as usize * self.width..][..self.width];
+            let (left, inside, right) = self.columns(window);
+            out.extend(std::iter::repeat_n(row[0].map(f32::from), left));
+            out.extend(row[inside].iter().map(|pixel| pixel.map(f32::from)));
+            out.extend(std::iter::repeat_n(row[self.width - 1].map(f32::from), right));
         }
     }
 
     /// Copies which of a window's pixels count: inside the image and not skin.
     pub fn crop_valid(&self, window: Window, out: &mut Vec<bool>) {
         out.clear();
-        out.reserve(window.width * window.height);
-        for row in 0..window.height as i32 {
-            let counts = |x: i32| self.index(x, window.y_px + row).is_some_and(|i| !self.skin[i]);
-            out.extend((window.x_px..window.x_px + window.width as i32).map(counts));
+        out.resize(window.width * window.height, false);
+        let (left, inside, _) = self.columns(window);
+        for (y, row) in (window.y_px..).zip(out.chunks_exact_mut(window.width)) {
+            if let Some(first) = self.index(0, y) {
+                let skin = &self.skin[first + inside.start..first + inside.end];
+                row[left..].iter_mut().zip(skin).for_each(|(valid, skin)| *valid = !skin);
+            }
+        }
+    }
+
+    /// How many columns of a window lie left of the image, which columns of the image it shows, and how many lie
+    /// right of it.
+    fn columns(&self, window: Window) -> (usize, std::ops::Range<usize>, usize) {
+        let (width, end) = (self.width as i32, window.x_px + window.width as i32);
+        let inside = window.x_px.clamp(0, width)..end.clamp(0, width);
+        let left = (inside.start - window.x_px).min(window.width as i32) as usize;
+        let shown = inside.start as usize..inside.end as usize;
+        (left, shown.clone(), window.width - left - shown.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_beyond_the_image_repeats_its_border_and_does_not_count_there() {
+        let image = RgbImage::from_fn(4, 3, |x, y| image::Rgb([10 * x as u8, 10 * y as u8, 200]));
+        let levels = Levels::of(&image);
+        let level = levels.at(Scale::Full);
+        let (mut colours, mut valid) = (Vec::new(), Vec::new());
+        for (x_px, y_px) in [(-2, -1), (2, 1), (-9, 0), (9, 0), (0, 7)] {
+            let window = Window { x_px, y_px, width: 5, height: 4 };
+            level.crop_rgb(window, &mut colours);
+            level.crop_valid(window, &mut valid);
+            for (at, (colour, valid)) in colours.iter().zip(&valid).enumerate() {
+                let (x, y) = (x_px + at as i32 % 5, y_px + at as i32 / 5);
+                assert_eq!(*valid, (0..4).contains(&x) && (0..3).contains(&y), "{x} {y}");
+                assert_eq!(*colour, [10.0 * x.clamp(0, 3) as f32, 10.0 * y.clamp(0, 2) as f32, 200.0, 0.0]);
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Refined {
 /// The surroundings of the outline that take part, pixels of the full picture.
 const SURROUND_PX: f32 = 5.0;
 /// Room for the outline to move within a stage, pixels of its scale.
-const ROOM_PX: i32 = 6;
+const ROOM_PX: i32 = 4;
 /// Largest step of one iteration.
 const MAX_TURN_RAD: f64 = 0.12;
 const MAX_SHIFT_M: f64 = 0.02;

@@ -17,18 +17,18 @@ const BINS: usize = 8;
 pub(crate) fn likeness(tools: &[ToolModel], frame: &Level, photo: &Level) -> Vec<f32> {
     let mut histogram = vec![1e-4f32; BINS * BINS * BINS];
     let share = 1.0 / (photo.width * photo.height) as f32;
-    for pixel in photo.rgb.chunks_exact(3) {
+    for pixel in &photo.rgb {
         histogram[bin(pixel)] += share;
     }
     let palette: Vec<Pixel> = tools.iter().flat_map(|tool| tool.facets.list()).map(facet_colour).collect();
     frame
         .rgb
-        .chunks_exact(3)
-        .zip(photo.rgb.chunks_exact(3))
+        .iter()
+        .zip(&photo.rgb)
         .zip(&frame.skin)
         .map(|((pixel, before), &skin)| {
-            let seen = colour(pixel);
-            if skin || distance(seen, colour(before)) < CHANGED {
+            let seen: Pixel = pixel.map(f32::from);
+            if skin || distance(seen, before.map(f32::from)) < CHANGED {
                 return 0.0;
             }
             let nearest = palette.iter().map(|p| distance(*p, seen)).fold(f32::MAX, f32::min);
@@ -39,11 +39,7 @@ pub(crate) fn likeness(tools: &[ToolModel], frame: &Level, photo: &Level) -> Vec
         .collect()
 }
 
-fn colour(pixel: &[u8]) -> Pixel {
-    [f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2]), 0.0]
-}
-
-fn bin(pixel: &[u8]) -> usize {
+fn bin(pixel: &[u8; 4]) -> usize {
     let part = |v: u8| usize::from(v) * BINS / 256;
     (part(pixel[0]) * BINS + part(pixel[1])) * BINS + part(pixel[2])
 }

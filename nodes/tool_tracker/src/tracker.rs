@@ -79,7 +79,8 @@ impl ViewTracker {
         self.frames.len()
     }
 
-    /// Follows all tools from nothing: a track a tool, in the order of the tools.
+    /// Follows all tools from nothing, in pictures down to half size: a track a tool, in the order of the tools.
+    /// [`Self::track_with_prior`] goes on in full size.
     ///
     /// # Errors
     /// No frame shows as many candidate regions as there are tools.

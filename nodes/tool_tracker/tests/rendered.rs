@@ -34,14 +34,20 @@ fn error(found: &Pose, truth: &Pose) -> [f64; 3] {
     [(off - along * ray).norm(), along.abs(), rotation_angle_rad(found, truth)]
 }
 
-fn assert_near_truth(track: &ToolTrack, dream: &RenderedDream, view: View, tool: &str) {
+fn assert_near_truth(
+    track: &ToolTrack,
+    dream: &RenderedDream,
+    view: View,
+    tool: &str,
+    [most_across_m, most_along_m, most_turn_rad]: [f64; 3],
+) {
     for frame in 4..13 {
         let pose = track.at(frame).unwrap();
         assert_eq!(pose.status, Status::Accepted, "{view} {tool} {frame}: {}", pose.reason);
         let [across_m, along_m, turn_rad] =
             error(&pose.camera_from_tool, &truth(dream, dream.clip.view(view), tool, frame));
         assert!(
-            across_m < 0.002 && along_m < 0.010 && turn_rad < 0.035,
+            across_m < most_across_m && along_m < most_along_m && turn_rad < most_turn_rad,
             "{view} {tool} {frame}: {across_m} m across, {along_m} m along, {turn_rad} rad"
         );
     }
@@ -57,7 +63,8 @@ fn each_view_finds_both_tools_from_nothing() {
         let tracker = ViewTracker::new(clip_view, tools(&task), TrackerSettings::default()).unwrap();
         let tracks = tracker.track().unwrap();
         for (index, (track, tool)) in tracks.iter().zip(&task.tools).enumerate() {
-            assert_near_truth(track, &dream, view, &tool.name);
+            // One view alone, in the half-size picture.
+            assert_near_truth(track, &dream, view, &tool.name, [0.002, 0.012, 0.06]);
             // A prior that is 5 mm and 2° off, as loosely known as a fused pose is.
             let priors: Vec<Option<Gaussian6>> = (0..13)
                 .map(|frame| {
@@ -69,7 +76,7 @@ fn each_view_finds_both_tools_from_nothing() {
                 })
                 .collect();
             let refined = tracker.track_with_prior(index, track, &priors);
-            assert_near_truth(&refined, &dream, view, &tool.name);
+            assert_near_truth(&refined, &dream, view, &tool.name, [0.001, 0.008, 0.03]);
         }
         // Nobody's prior leaves a track as it was.
         assert_eq!(tracker.track_with_prior(0, &tracks[0], &[]), tracks[0]);
