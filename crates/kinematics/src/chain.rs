@@ -5,6 +5,8 @@ use std::path::Path;
 use nalgebra::{Isometry3, Translation3, Unit, UnitQuaternion, Vector3};
 use tinyvec::ArrayVec;
 
+use crate::axis_chain::AxisChain;
+use crate::closed_form::ClosedForm;
 use crate::shape::{Capsule, ShapeError, capsules_of, is_mesh};
 
 /// The most moving joints a chain may have; joint vectors live on the stack because of it.
@@ -140,6 +142,9 @@ pub struct Chain {
     pub(crate) joints: Vec<ChainJoint>,
     pub(crate) links: Vec<ChainLink>,
     pub(crate) last_joint_from_tip: Isometry3<f64>,
+    /// The same joints as the solvers see them.
+    pub(crate) axes: AxisChain,
+    pub(crate) closed_form: Option<ClosedForm>,
 }
 
 impl Chain {
@@ -232,7 +237,9 @@ impl Chain {
                 tip: tip_link.into(),
             });
         }
-        let mut chain = Self { joints, links, last_joint_from_tip: joint_from_here };
+        let axes = AxisChain::new(&joints, &joint_from_here);
+        let closed_form = ClosedForm::of(&axes, joints.len());
+        let mut chain = Self { joints, links, last_joint_from_tip: joint_from_here, axes, closed_form };
         chain.fill_links_of_meshes();
         Ok(chain)
     }
@@ -240,6 +247,12 @@ impl Chain {
     /// Number of moving joints.
     pub fn dof(&self) -> usize {
         self.joints.len()
+    }
+
+    /// Whether all postures of a pose come from a formula: the arm is built like a Universal Robots one, exactly or,
+    /// after calibration, nearly so.
+    pub fn has_closed_form(&self) -> bool {
+        self.closed_form.is_some()
     }
 
     /// The moving joints, base to tip.
