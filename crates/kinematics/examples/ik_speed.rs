@@ -26,7 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..IkSettings::default()
         };
         let ik = InverseKinematics::with_settings(&chain, settings);
-        for question in ["from middle", "from ±0.1", "closed form"] {
+        let with_closed_form =
+            InverseKinematics::with_settings(&chain, IkSettings { closed_form: true, ..settings });
+        for question in ["from middle", "from ±0.1", "closed form", "24 postures"] {
             if question == "closed form" && !chain.has_closed_form() {
                 continue;
             }
@@ -40,10 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let start = if question == "from ±0.1" { near } else { chain.middle() };
                 let wanted = chain.tip_pose(&posture);
                 let begun = Instant::now();
-                let found = if question == "closed form" {
-                    ik.branches(&wanted, &start).is_some_and(|b| !b.is_empty())
-                } else {
-                    ik.solve(&wanted, &start, index as u64).is_ok()
+                let found = match question {
+                    "closed form" => ik.branches(&wanted, &start).is_some_and(|b| !b.is_empty()),
+                    "24 postures" => !with_closed_form.solutions(&wanted, 24, index as u64).is_empty(),
+                    _ => ik.solve(&wanted, &start, index as u64).is_ok(),
                 };
                 times_us.push(begun.elapsed().as_secs_f64() * 1e6);
                 solved += usize::from(found);

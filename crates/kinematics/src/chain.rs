@@ -7,6 +7,7 @@ use tinyvec::ArrayVec;
 
 use crate::axis_chain::AxisChain;
 use crate::closed_form::ClosedForm;
+use crate::description::{DescriptionError, DescriptionReader};
 use crate::shape::{Capsule, ShapeError, capsules_of, is_mesh};
 
 /// The most moving joints a chain may have; joint vectors live on the stack because of it.
@@ -18,7 +19,10 @@ pub type Joints = ArrayVec<[f64; MAX_JOINTS]>;
 /// Why a chain could not be read, or a joint vector does not fit it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// The file could not be read or is not a URDF.
+    /// The file cannot be read or expanded.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// The text is not a URDF.
     #[error("cannot read URDF '{path}': {reason}")]
     Unreadable {
         /// The file, or "text" for a string.
@@ -148,7 +152,8 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain between two links of a URDF file.
+    /// The chain between two links of a URDF file, or of a xacro file that needs no arguments ([`DescriptionReader`] gives it
+    /// some).
     ///
     /// # Errors
     /// See [`ChainError`]; the file, link or joint at fault is named.
@@ -159,7 +164,7 @@ impl Chain {
     ) -> Result<Self, ChainError> {
         let path = path.as_ref();
         let unreadable = |reason: String| ChainError::Unreadable { path: path.display().to_string(), reason };
-        let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+        let text = DescriptionReader::default().read(path)?;
         let robot = urdf_rs::read_from_string(&text).map_err(|e| unreadable(e.to_string()))?;
         Self::from_robot(&robot, base_link, tip_link)
     }

@@ -217,7 +217,7 @@ impl<'a> InverseKinematics<'a> {
     }
 }
 
-fn check_finite(pose: &Isometry3<f64>) -> Result<(), IkError> {
+pub(crate) fn check_finite(pose: &Isometry3<f64>) -> Result<(), IkError> {
     let finite = pose.translation.vector.iter().chain(pose.rotation.coords.iter()).all(|v| v.is_finite());
     if finite { Ok(()) } else { Err(IkError::NotFinite) }
 }

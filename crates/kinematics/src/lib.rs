@@ -22,8 +22,10 @@ mod branches;
 mod chain;
 mod closed_form;
 mod descent;
+mod description;
 mod forward;
 mod inverse;
+mod self_motion;
 mod shape;
 mod solutions;
 mod symmetric;
@@ -31,6 +33,7 @@ mod wraps;
 
 pub use branches::Branches;
 pub use chain::{Chain, ChainError, ChainJoint, JointKind, JointLimits, Joints, MAX_JOINTS};
+pub use description::{DescriptionError, DescriptionReader};
 pub use forward::{Jacobian, JointFrames};
 pub use inverse::{IkAnswer, IkError, IkSettings, InverseKinematics, Residual};
 pub use shape::{Capsule, ShapeError};

@@ -5,7 +5,7 @@
 
 mod arms;
 
-use arms::{ARMS, calibrated, chain, distance, posture, urdf};
+use arms::{ARMS, calibrated, chain, difference, distance, posture, urdf};
 use dreamitate_kinematics::{Branches, Chain, IkError, IkSettings, InverseKinematics, Joints};
 use nalgebra::Isometry3;
 use proptest::prelude::*;
@@ -15,11 +15,6 @@ use rand_chacha::ChaCha8Rng;
 /// Poses asked of each arm.
 const POSES: u64 = 2000;
 const URS: [&str; 2] = ["ur5", "ur5e"];
-
-/// The largest difference of any joint, whole turns aside.
-fn difference(a: &Joints, b: &Joints) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).sin().atan2((a - b).cos()).abs()).fold(0.0, f64::max)
-}
 
 fn branches(chain: &Chain, wanted: &Isometry3<f64>) -> Branches {
     let ik = InverseKinematics::new(chain);

@@ -64,3 +64,8 @@ pub fn posture(chain: &Chain, unit: &[f64]) -> Joints {
 pub fn distance(a: &Isometry3<f64>, b: &Isometry3<f64>) -> (f64, f64) {
     ((a.translation.vector - b.translation.vector).norm(), a.rotation.angle_to(&b.rotation))
 }
+
+/// The largest difference of any joint, whole turns aside.
+pub fn difference(a: &Joints, b: &Joints) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).sin().atan2((a - b).cos()).abs()).fold(0.0, f64::max)
+}
