@@ -5,6 +5,9 @@ use std::path::Path;
 use nalgebra::{Isometry3, Translation3, Unit, UnitQuaternion, Vector3};
 use tinyvec::ArrayVec;
 
+use crate::axis_chain::AxisChain;
+use crate::closed_form::ClosedForm;
+use crate::description::{DescriptionError, DescriptionReader};
 use crate::shape::{Capsule, ShapeError, capsules_of, is_mesh};
 
 /// The most moving joints a chain may have; joint vectors live on the stack because of it.
@@ -16,7 +19,10 @@ pub type Joints = ArrayVec<[f64; MAX_JOINTS]>;
 /// Why a chain could not be read, or a joint vector does not fit it.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// The file could not be read or is not a URDF.
+    /// The file cannot be read or expanded.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// The text is not a URDF.
     #[error("cannot read URDF '{path}': {reason}")]
     Unreadable {
         /// The file, or "text" for a string.
@@ -140,10 +146,14 @@ pub struct Chain {
     pub(crate) joints: Vec<ChainJoint>,
     pub(crate) links: Vec<ChainLink>,
     pub(crate) last_joint_from_tip: Isometry3<f64>,
+    /// The same joints as the solvers see them.
+    pub(crate) axes: AxisChain,
+    pub(crate) closed_form: Option<ClosedForm>,
 }
 
 impl Chain {
-    /// The chain between two links of a URDF file.
+    /// The chain between two links of a URDF file, or of a xacro file that needs no arguments ([`DescriptionReader`] gives it
+    /// some).
     ///
     /// # Errors
     /// See [`ChainError`]; the file, link or joint at fault is named.
@@ -154,7 +164,7 @@ impl Chain {
     ) -> Result<Self, ChainError> {
         let path = path.as_ref();
         let unreadable = |reason: String| ChainError::Unreadable { path: path.display().to_string(), reason };
-        let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+        let text = DescriptionReader::default().read(path)?;
         let robot = urdf_rs::read_from_string(&text).map_err(|e| unreadable(e.to_string()))?;
         Self::from_robot(&robot, base_link, tip_link)
     }
@@ -232,7 +242,9 @@ impl Chain {
                 tip: tip_link.into(),
             });
         }
-        let mut chain = Self { joints, links, last_joint_from_tip: joint_from_here };
+        let axes = AxisChain::new(&joints, &joint_from_here);
+        let closed_form = ClosedForm::of(&axes, joints.len());
+        let mut chain = Self { joints, links, last_joint_from_tip: joint_from_here, axes, closed_form };
         chain.fill_links_of_meshes();
         Ok(chain)
     }
@@ -240,6 +252,12 @@ impl Chain {
     /// Number of moving joints.
     pub fn dof(&self) -> usize {
         self.joints.len()
+    }
+
+    /// Whether all postures of a pose come from a formula: the arm is built like a Universal Robots one, exactly or,
+    /// after calibration, nearly so.
+    pub fn has_closed_form(&self) -> bool {
+        self.closed_form.is_some()
     }
 
     /// The moving joints, base to tip.

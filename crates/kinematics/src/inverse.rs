@@ -1,16 +1,12 @@
-//! Inverse kinematics by Levenberg-Marquardt with joint limits as an active set.
-//!
-//! The damping follows the error (Sugihara, "Solvability-unconcerned inverse kinematics by the Levenberg-Marquardt
-//! method", IEEE T-RO 27(5), 2011): far away the step is careful, close by it is Newton's. A step is
-//! `Jᵀ(J·Jᵀ + λI)⁻¹e`, which needs a 6×6 solve for any number of joints and moves a redundant arm by the shortest
-//! joint step. A joint that is pushed beyond its limit stops there and the others share its part.
+//! Inverse kinematics of any chain: a descent from a given posture, then from random ones.
 
-use nalgebra::{Isometry3, Matrix6, Vector6};
+use nalgebra::Isometry3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::axis_chain::Frame;
 use crate::chain::{Chain, Joints, MAX_JOINTS};
-use crate::forward::JointFrames;
+use crate::descent::descend;
 
 /// When a pose counts as reached, and how long to try.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +19,20 @@ pub struct IkSettings {
     pub max_steps: usize,
     /// Random postures tried after the given one failed.
     pub max_restarts: usize,
+    /// Whether the closed form of an arm that has one is asked before random postures are tried.
+    pub closed_form: bool,
 }
 
 impl Default for IkSettings {
-    /// 1e-6 m, 1e-5 rad, 40 steps, 100 restarts.
+    /// 1e-6 m, 1e-5 rad, 40 steps, 100 restarts, with the closed form.
     fn default() -> Self {
-        Self { position_tolerance_m: 1e-6, rotation_tolerance_rad: 1e-5, max_steps: 40, max_restarts: 100 }
+        Self {
+            position_tolerance_m: 1e-6,
+            rotation_tolerance_rad: 1e-5,
+            max_steps: 40,
+            max_restarts: 100,
+            closed_form: true,
+        }
     }
 }
 
@@ -48,7 +52,7 @@ pub struct IkAnswer {
     pub joints: Joints,
     /// What is left, below the tolerances.
     pub residual: Residual,
-    /// Random postures that were needed; 0 if the given one led there.
+    /// Random postures that were needed; 0 if the given one or the closed form led there.
     pub restarts: usize,
 }
 
@@ -93,7 +97,8 @@ impl<'a> InverseKinematics<'a> {
         Self { chain, settings }
     }
 
-    /// A posture whose tip is at the pose: the one near `start` if that leads there, else from random starts.
+    /// A posture whose tip is at the pose: the one near `start` if that leads there, else the closed form's branch nearest to
+    /// it, else from random starts.
     ///
     /// # Errors
     /// [`IkError::OutOfReach`] with the nearest posture's residual; [`IkError::NotFinite`].
@@ -107,26 +112,38 @@ impl<'a> InverseKinematics<'a> {
         seed: u64,
     ) -> Result<IkAnswer, IkError> {
         check_finite(base_from_tip)?;
+        let wanted = Frame::from(base_from_tip);
         let mut joints = *start;
-        let mut residual = self.descend(base_from_tip, &mut joints);
-        let mut nearest = residual;
-        let mut restarts = 0;
-        if !self.reached(&residual) {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            while !self.reached(&residual) && restarts < self.settings.max_restarts {
-                restarts += 1;
-                joints = self.random_posture(&mut rng);
-                residual = self.descend(base_from_tip, &mut joints);
-                if residual.position_m + residual.rotation_rad < nearest.position_m + nearest.rotation_rad {
-                    nearest = residual;
+        let mut nearest = self.descend(&wanted, &mut joints);
+        if self.reached(&nearest) {
+            return Ok(IkAnswer { joints, residual: nearest, restarts: 0 });
+        }
+        if let (true, Some(form)) = (self.settings.closed_form, &self.chain.closed_form) {
+            let (branches, is_complete) = self.branches_of(form, &wanted, start);
+            let distance =
+                |joints: &Joints| joints.iter().zip(start).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            let least = branches.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            if let Some(mut joints) = least {
+                let residual = self.descend(&wanted, &mut joints);
+                if self.reached(&residual) {
+                    return Ok(IkAnswer { joints, residual, restarts: 0 });
                 }
+            } else if is_complete {
+                return Err(self.out_of_reach(nearest, 0));
             }
         }
-        if self.reached(&residual) {
-            Ok(IkAnswer { joints, residual, restarts })
-        } else {
-            Err(self.out_of_reach(nearest, restarts))
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for restarts in 1..=self.settings.max_restarts {
+            let mut joints = self.random_posture(&mut rng);
+            let residual = self.descend(&wanted, &mut joints);
+            if self.reached(&residual) {
+                return Ok(IkAnswer { joints, residual, restarts });
+            }
+            if residual.position_m + residual.rotation_rad < nearest.position_m + nearest.rotation_rad {
+                nearest = residual;
+            }
         }
+        Err(self.out_of_reach(nearest, self.settings.max_restarts))
     }
 
     /// The posture that one descent from `start` finds: the way to follow a path without leaving the branch.
@@ -139,7 +156,7 @@ impl<'a> InverseKinematics<'a> {
     pub fn follow(&self, base_from_tip: &Isometry3<f64>, start: &Joints) -> Result<IkAnswer, IkError> {
         check_finite(base_from_tip)?;
         let mut joints = *start;
-        let residual = self.descend(base_from_tip, &mut joints);
+        let residual = self.descend(&Frame::from(base_from_tip), &mut joints);
         if self.reached(&residual) {
             Ok(IkAnswer { joints, residual, restarts: 0 })
         } else {
@@ -156,89 +173,31 @@ impl<'a> InverseKinematics<'a> {
         }
     }
 
-    fn reached(&self, residual: &Residual) -> bool {
+    pub(crate) fn reached(&self, residual: &Residual) -> bool {
         residual.position_m <= self.settings.position_tolerance_m
             && residual.rotation_rad <= self.settings.rotation_tolerance_rad
     }
 
     /// One descent; leaves the best posture in `joints` and returns its residual.
-    pub(crate) fn descend(&self, base_from_tip: &Isometry3<f64>, joints: &mut Joints) -> Residual {
-        /// Steps without a tenth of progress after which a descent is given up.
-        const PATIENCE: usize = 6;
-        self.clamp(joints);
-        let mut frames = self.chain.joint_frames(joints);
-        let mut error = tip_error(base_from_tip, &frames);
-        let mut best = (*joints, error);
-        let mut progress_at = 0;
-        let mut progress_norm = error.norm();
-        for step in 1..=self.settings.max_steps {
-            if self.reached(&residual_of(&error)) || step > progress_at + PATIENCE {
-                break;
-            }
-            self.step(joints, &frames, &error);
-            frames = self.chain.joint_frames(joints);
-            error = tip_error(base_from_tip, &frames);
-            if error.norm() < best.1.norm() {
-                best = (*joints, error);
-            }
-            if error.norm() < 0.9 * progress_norm {
-                progress_norm = error.norm();
-                progress_at = step;
-            }
+    pub(crate) fn descend(&self, base_from_tip: &Frame, joints: &mut Joints) -> Residual {
+        match self.chain.dof() {
+            1 => self.descend_in::<1>(base_from_tip, joints),
+            2 => self.descend_in::<2>(base_from_tip, joints),
+            3 => self.descend_in::<3>(base_from_tip, joints),
+            4 => self.descend_in::<4>(base_from_tip, joints),
+            5 => self.descend_in::<5>(base_from_tip, joints),
+            6 => self.descend_in::<6>(base_from_tip, joints),
+            7 => self.descend_in::<7>(base_from_tip, joints),
+            _ => self.descend_in::<MAX_JOINTS>(base_from_tip, joints),
         }
-        *joints = best.0;
-        residual_of(&best.1)
     }
 
-    /// Moves the joints by one damped step within their limits.
-    fn step(&self, joints: &mut Joints, frames: &JointFrames, error: &Vector6<f64>) {
-        /// Damping a unit of squared error; the facts of the method want it near one half.
-        const DAMPING: f64 = 0.5;
-        /// Keeps the 6×6 solvable in a singular posture; small enough not to slow the last steps.
-        const FLOOR: f64 = 1e-9;
-        /// Longest step of any joint: beyond it the linear model says nothing.
-        const LONGEST_STEP: f64 = 1.0;
-
-        let jacobian = self.chain.jacobian(frames);
-        let damping = DAMPING * error.norm_squared() + FLOOR;
-        let mut held = [false; MAX_JOINTS];
-        let mut motion = [0.0; MAX_JOINTS];
-        loop {
-            let mut gram = Matrix6::from_diagonal_element(damping);
-            for (column, _) in jacobian.iter().zip(&held).filter(|(_, held)| !**held) {
-                gram.ger(1.0, &column.0, &column.0, 1.0);
-            }
-            let Some(factor) = gram.cholesky() else { return };
-            let pull = factor.solve(error);
-            let mut newly_held = false;
-            let limits = self.chain.joints.iter().map(|j| j.limits);
-            for ((((column, limits), value), held), motion) in
-                jacobian.iter().zip(limits).zip(joints.iter()).zip(&mut held).zip(&mut motion)
-            {
-                *motion = if *held { 0.0 } else { column.dot(&pull) };
-                let pushed_out =
-                    (*value <= limits.lower && *motion < 0.0) || (*value >= limits.upper && *motion > 0.0);
-                if pushed_out {
-                    *held = true;
-                    newly_held = true;
-                }
-            }
-            if !newly_held {
-                break;
-            }
-        }
-        let longest = motion.iter().fold(0.0f64, |longest, m| longest.max(m.abs()));
-        let scale = if longest > LONGEST_STEP { LONGEST_STEP / longest } else { 1.0 };
-        for (value, motion) in joints.iter_mut().zip(&motion) {
-            *value += scale * motion;
-        }
-        self.clamp(joints);
-    }
-
-    fn clamp(&self, joints: &mut Joints) {
-        for (joint, value) in self.chain.joints.iter().zip(joints.iter_mut()) {
-            *value = value.clamp(joint.limits.lower, joint.limits.upper);
-        }
+    fn descend_in<const N: usize>(&self, base_from_tip: &Frame, joints: &mut Joints) -> Residual {
+        let mut values = [0.0; N];
+        values.copy_from_slice(joints);
+        let residual = descend(&self.chain.axes, &self.settings, base_from_tip, &mut values);
+        joints.copy_from_slice(&values);
+        residual
     }
 
     /// A posture drawn evenly from the limits; a joint that turns further than ±π is drawn within ±π.
@@ -258,18 +217,7 @@ impl<'a> InverseKinematics<'a> {
     }
 }
 
-fn check_finite(pose: &Isometry3<f64>) -> Result<(), IkError> {
+pub(crate) fn check_finite(pose: &Isometry3<f64>) -> Result<(), IkError> {
     let finite = pose.translation.vector.iter().chain(pose.rotation.coords.iter()).all(|v| v.is_finite());
     if finite { Ok(()) } else { Err(IkError::NotFinite) }
-}
-
-/// From the tip to the wanted pose in the base frame: metres above the rotation vector.
-fn tip_error(base_from_wanted: &Isometry3<f64>, frames: &JointFrames) -> Vector6<f64> {
-    let linear = base_from_wanted.translation.vector - frames.base_from_tip.translation.vector;
-    let angular = (base_from_wanted.rotation * frames.base_from_tip.rotation.inverse()).scaled_axis();
-    Vector6::new(linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
-}
-
-fn residual_of(error: &Vector6<f64>) -> Residual {
-    Residual { position_m: error.fixed_rows::<3>(0).norm(), rotation_rad: error.fixed_rows::<3>(3).norm() }
 }

@@ -17,14 +17,24 @@
 //! # }
 //! ```
 
+mod axis_chain;
+mod branches;
 mod chain;
+mod closed_form;
+mod descent;
+mod description;
 mod forward;
 mod inverse;
+mod self_motion;
 mod shape;
 mod solutions;
+mod symmetric;
+mod wraps;
 
+pub use branches::Branches;
 pub use chain::{Chain, ChainError, ChainJoint, JointKind, JointLimits, Joints, MAX_JOINTS};
+pub use description::{DescriptionError, DescriptionReader};
 pub use forward::{Jacobian, JointFrames};
 pub use inverse::{IkAnswer, IkError, IkSettings, InverseKinematics, Residual};
 pub use shape::{Capsule, ShapeError};
-pub use solutions::nearest_wrap;
+pub use wraps::nearest_wrap;

@@ -1,92 +1,97 @@
-//! Many postures of one tip pose, and the turns by 2π that a joint has room for.
-
-use std::f64::consts::{PI, TAU};
+//! The distinct postures of one tip pose, for any arm.
 
 use nalgebra::Isometry3;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::chain::{Chain, JointKind, Joints};
-use crate::inverse::InverseKinematics;
+use crate::axis_chain::Frame;
+use crate::chain::{Chain, Joints};
+use crate::inverse::{InverseKinematics, check_finite};
+use crate::wraps::nearest_wrap;
 
-/// Postures count as one if no joint differs by more.
-const SAME_RAD: f64 = 0.05;
-/// Descents tried for each posture asked for, before fewer are returned.
-const TRIES_EACH: usize = 4;
+/// Postures of an arm that is not redundant count as one if no joint differs by more.
+const SAME: f64 = 0.05;
+/// How far apart the postures along a self-motion are.
+const STEP: f64 = 0.25;
+/// Random starts that must lead to nothing new, one after another, before the search ends.
+const FRUITLESS: usize = 24;
+/// Random starts in all.
+const MOST_STARTS: usize = 200;
 
 impl InverseKinematics<'_> {
-    /// Up to `count` postures that reach the pose, no two alike (2π apart is alike), found from random starts.
+    /// Up to `count` postures that reach the pose, no two alike (2π apart is alike).
     ///
-    /// A six-jointed arm has 8 at most; a redundant one has a continuum, of which this is a sample. Turning joints
-    /// are within ±π where their limits allow it; [`Chain::wraps`] gives the others. Empty if out of reach.
+    /// - An arm with a closed form: its branches, 8 at most.
+    /// - A redundant arm: every self-motion that is found is followed from end to end, and the postures are spread evenly
+    ///   over all of them, 0.25 rad (or m) apart or more.
+    /// - Any other: those that random starts lead to, until 24 in a row lead to nothing new.
+    ///
+    /// Turning joints are nearest to the middle of their limits; [`Chain::wraps`] gives the others. Empty if out of reach.
     pub fn solutions(&self, base_from_tip: &Isometry3<f64>, count: usize, seed: u64) -> Vec<Joints> {
-        let mut found: Vec<Joints> = Vec::with_capacity(count);
+        if count == 0 || check_finite(base_from_tip).is_err() {
+            return Vec::new();
+        }
+        if let (true, Some(form)) = (self.settings.closed_form, &self.chain.closed_form) {
+            let (branches, is_complete) =
+                self.branches_of(form, &Frame::from(base_from_tip), &self.chain.middle());
+            if is_complete || !branches.is_empty() {
+                return branches.into_iter().take(count).collect();
+            }
+        }
+        spread(&self.self_motions(base_from_tip, count, seed), count)
+    }
+
+    /// The self-motions of a pose, found from random starts; each a single posture if the arm is not redundant.
+    fn self_motions(&self, base_from_tip: &Isometry3<f64>, most: usize, seed: u64) -> Vec<Vec<Joints>> {
+        let is_redundant = self.chain.dof() > 6;
+        // Points of a curve are a step apart, so any other of it is within half a step of one, and a little for bends.
+        let same = if is_redundant { 0.7 * STEP } else { SAME };
+        let wanted = Frame::from(base_from_tip);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for _ in 0..count * TRIES_EACH {
-            if found.len() == count {
+        let mut curves: Vec<Vec<Joints>> = Vec::new();
+        let mut fruitless = 0;
+        for _ in 0..MOST_STARTS {
+            if curves.len() == most || fruitless == FRUITLESS {
                 break;
             }
-            if let Ok(answer) = self.follow(base_from_tip, &self.random_posture(&mut rng)) {
-                let joints = nearest_wrap(self.chain, &answer.joints, &self.chain.middle());
-                if !found.iter().any(|other| alike(self.chain, other, &joints)) {
-                    found.push(joints);
-                }
-            }
-        }
-        found
-    }
-}
-
-/// The same posture with each turning joint moved by whole turns to be nearest to `reference`, within limits.
-pub fn nearest_wrap(chain: &Chain, joints: &Joints, reference: &Joints) -> Joints {
-    let mut wrapped = *joints;
-    for ((joint, value), reference) in chain.joints.iter().zip(wrapped.iter_mut()).zip(reference) {
-        if joint.kind == JointKind::Turning {
-            let limits = joint.limits.lower..=joint.limits.upper;
-            let turns = ((reference - *value) / TAU).round();
-            // The nearest turn may lie beyond a limit; the one before it then does not, if any does.
-            let candidates = [turns, turns - turns.signum()].map(|t| *value + t * TAU);
-            *value = candidates.into_iter().find(|c| limits.contains(c)).unwrap_or(*value);
-        }
-    }
-    wrapped
-}
-
-impl Chain {
-    /// All turns of a posture within limits whose joints are at most `radius_rad` from `reference`.
-    pub fn wraps(&self, joints: &Joints, reference: &Joints, radius_rad: f64) -> Vec<Joints> {
-        let mut all = vec![*joints];
-        for (index, (joint, reference)) in self.joints.iter().zip(reference).enumerate() {
-            if joint.kind != JointKind::Turning {
+            let mut joints = self.random_posture(&mut rng);
+            if !self.reached(&self.descend(&wanted, &mut joints)) {
                 continue;
             }
-            let lower = joint.limits.lower.max(reference - radius_rad);
-            let upper = joint.limits.upper.min(reference + radius_rad);
-            all = all
-                .into_iter()
-                .flat_map(|posture| {
-                    let value = posture[index];
-                    let first = ((lower - value) / TAU).ceil() as i32;
-                    let last = ((upper - value) / TAU).floor() as i32;
-                    (first..=last).map(move |turns| {
-                        let mut wrapped = posture;
-                        wrapped[index] = value + f64::from(turns) * TAU;
-                        wrapped
-                    })
-                })
-                .collect();
+            let joints = nearest_wrap(self.chain, &joints, &self.chain.middle());
+            if is_among(self.chain, &curves, &joints, same) {
+                fruitless += 1;
+                continue;
+            }
+            fruitless = 0;
+            if is_redundant {
+                curves.push(self.self_motion(base_from_tip, &joints, STEP));
+            } else {
+                curves.push(vec![joints]);
+            }
         }
-        all
+        curves
     }
 }
 
-/// Whether two postures are one, whole turns aside.
-pub(crate) fn alike(chain: &Chain, a: &Joints, b: &Joints) -> bool {
-    chain.joints.iter().zip(a.iter().zip(b)).all(|(joint, (a, b))| {
-        let difference = match joint.kind {
-            JointKind::Turning => ((a - b + PI).rem_euclid(TAU) - PI).abs(),
-            JointKind::Sliding => (a - b).abs(),
-        };
-        difference <= SAME_RAD
-    })
+fn is_among(chain: &Chain, curves: &[Vec<Joints>], joints: &Joints, same: f64) -> bool {
+    curves.iter().flatten().any(|known| chain.are_alike(known, joints, same))
+}
+
+/// At most `count` of all points: one of each curve, which has one at least, and as many more as its share of the rest is.
+fn spread(curves: &[Vec<Joints>], count: usize) -> Vec<Joints> {
+    let others: usize = curves.iter().map(|curve| curve.len() - 1).sum();
+    let spare = count.saturating_sub(curves.len()).min(others);
+    // The spare ones up to a point of the way, so that rounding loses none.
+    let spare_until = |others_before: usize| spare * others_before / others.max(1);
+    let mut before = 0;
+    let mut chosen = Vec::new();
+    for curve in curves.iter().take(count) {
+        let after = before + curve.len() - 1;
+        let share = 1 + spare_until(after) - spare_until(before);
+        before = after;
+        // The middles of equal parts.
+        chosen.extend((0..share).map(|part| curve[(2 * part + 1) * curve.len() / (2 * share)]));
+    }
+    chosen
 }
