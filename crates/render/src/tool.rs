@@ -19,10 +19,10 @@ pub struct Facing {
 pub struct ToolConfig {
     /// The tool's name.
     pub name: String,
-    /// The mesh, relative to the YAML file.
+    /// The mesh, relative to the YAML file: OBJ, PLY, STL or glTF.
     pub mesh: PathBuf,
-    /// The mesh's units.
-    pub units: Units,
+    /// The mesh's units; without them they are told by its size.
+    pub units: Option<Units>,
     /// Which side the cameras see.
     pub facing: Facing,
     /// How the tool is mounted on the arm's flange.
@@ -75,7 +75,7 @@ impl ToolModel {
         let config: ToolConfig = serde_yaml_ng::from_str(&text)
             .map_err(|source| ToolError::Parse { path: path.to_owned(), source })?;
         let mesh_path = path.parent().unwrap_or(Path::new(".")).join(&config.mesh);
-        let mesh = TexturedMesh::read_obj(&mesh_path, config.units)?;
+        let mesh = TexturedMesh::read(&mesh_path, config.units)?;
         Ok(Self { facets: Facets::of(&mesh), config, mesh })
     }
 

@@ -1,3 +1,6 @@
+mod read;
+mod surface;
+
 use image::RgbImage;
 use nalgebra::{Point3, Vector3};
 use serde::Deserialize;
@@ -39,13 +42,51 @@ pub struct TexturedMesh {
 /// Why a mesh is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum MeshError {
-    /// The OBJ cannot be read.
+    /// The file cannot be read as its name says.
     #[error("cannot read the mesh {path}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: tobj::LoadError,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file's parts do not make a mesh.
+    #[error("the mesh {path} is malformed: {why}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A format that is not read.
+    #[error("the mesh {path} ends with \"{ending}\"; read are obj, ply, stl, gltf and glb")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What its name ends with.
+        ending: String,
+    },
+    /// A triangle has a corner that is not there.
+    #[error("the mesh {path} names vertex {index}, but has {vertices}")]
+    NoSuchVertex {
+        /// The file.
+        path: PathBuf,
+        /// Which vertex, from 0.
+        index: u32,
+        /// How many there are.
+        vertices: usize,
+    },
+    /// So many triangles that drawing would be slow.
+    #[error(
+        "the mesh {path} has {triangles} triangles, more than {limit}: reduce it, a tracker sees no more"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        triangles: usize,
+        /// How many it may have.
+        limit: usize,
     },
     /// The texture cannot be read.
     #[error("cannot read the texture {path}")]
@@ -87,44 +128,29 @@ const EXTENT_M: std::ops::RangeInclusive<f32> = 0.01..=1.0;
 const PLAIN: [u8; 3] = [150, 150, 150];
 
 impl TexturedMesh {
-    /// Reads an OBJ file with its material's texture, and converts it to metres.
+    /// Reads an OBJ, PLY, STL or glTF file with its textures and colours, and converts it to metres. Without
+    /// `units` they are told by the mesh's size; a glTF is in metres by its standard. The file's axes are kept.
     ///
     /// # Errors
-    /// The file or texture is unreadable, has no area, is not finite, or has a size of which no hand tool is.
-    pub fn read_obj(path: &Path, units: Units) -> Result<Self, MeshError> {
-        let (models, materials) = tobj::load_obj(path, &tobj::GPU_LOAD_OPTIONS)
-            .map_err(|source| MeshError::Read { path: path.to_owned(), source })?;
-        let scale = match units {
-            Units::Metres => 1.0,
-            Units::Millimetres => 1e-3,
-        };
-        let mut vertices = Vec::new();
-        let mut triangles = Vec::new();
-        for model in &models {
-            let mesh = &model.mesh;
-            let offset = vertices.len() as u32;
-            vertices.extend(mesh.positions.chunks_exact(3).map(|p| Point3::new(p[0], p[1], p[2]) * scale));
-            for corners in mesh.indices.chunks_exact(3) {
-                let texture = [0, 1, 2].map(|i| {
-                    let at = corners[i] as usize * 2;
-                    match mesh.texcoords.get(at..at + 2) {
-                        Some(uv) => [uv[0], 1.0 - uv[1]],
-                        None => [0.0, 0.0],
-                    }
-                });
-                triangles.push(([corners[0] + offset, corners[1] + offset, corners[2] + offset], texture));
-            }
+    /// The file or a texture is unreadable, has no area, too many triangles, a coordinate that is not a number, or a
+    /// size of which no hand tool is.
+    pub fn read(path: &Path, units: Option<Units>) -> Result<Self, MeshError> {
+        let (vertices, triangles, texture) = read::read(path)?.into_parts();
+        if let Some(index) = vertices.iter().position(|v| !v.coords.iter().all(|c| c.is_finite())) {
+            return Err(MeshError::NotFinite { path: path.to_owned(), index });
         }
-        let texture_file = materials.ok().and_then(|list| list.into_iter().find_map(|m| m.diffuse_texture));
-        let texture = match texture_file {
-            Some(name) => {
-                let file = path.with_file_name(name);
-                image::open(&file).map_err(|source| MeshError::Texture { path: file, source })?.to_rgb8()
-            }
-            None => RgbImage::from_pixel(1, 1, image::Rgb(PLAIN)),
-        };
         let mesh = Self::from_parts(vertices, &triangles, texture);
-        mesh.checked(path, units)
+        if mesh.triangles.is_empty() {
+            return Err(MeshError::Empty(path.to_owned()));
+        }
+        let extent = mesh.extent();
+        let is_gltf = path.extension().is_some_and(|e| e == "gltf" || e == "glb");
+        let units = units.unwrap_or(if is_gltf || extent <= *EXTENT_M.end() {
+            Units::Metres
+        } else {
+            Units::Millimetres
+        });
+        mesh.in_metres(path, units)
     }
 
     /// Returns a mesh of the given corners and triangles with an area.
@@ -144,15 +170,13 @@ impl TexturedMesh {
         Self { vertices, triangles, texture }
     }
 
-    fn checked(self, path: &Path, units: Units) -> Result<Self, MeshError> {
-        if let Some(index) = self.vertices.iter().position(|v| !v.coords.iter().all(|c| c.is_finite())) {
-            return Err(MeshError::NotFinite { path: path.to_owned(), index });
-        }
-        if self.triangles.is_empty() {
-            return Err(MeshError::Empty(path.to_owned()));
-        }
-        let (low, high) = self.bounds();
-        let extent_m = (high - low).amax();
+    fn in_metres(mut self, path: &Path, units: Units) -> Result<Self, MeshError> {
+        let scale = match units {
+            Units::Metres => 1.0,
+            Units::Millimetres => 1e-3,
+        };
+        self.vertices.iter_mut().for_each(|vertex| *vertex *= scale);
+        let extent_m = self.extent();
         if !EXTENT_M.contains(&extent_m) {
             let hint = match units {
                 Units::Metres if extent_m > 1.0 => "is it in millimetres? declare `units: mm`",
@@ -168,6 +192,12 @@ impl TexturedMesh {
             });
         }
         Ok(self)
+    }
+
+    /// The longest side of the box around the triangles.
+    fn extent(&self) -> f32 {
+        let (low, high) = self.bounds();
+        (high - low).amax()
     }
 
     /// The lowest and highest corner of the mesh's box, metres.
@@ -190,45 +220,5 @@ impl TexturedMesh {
     pub fn texel(&self, u: f32, v: f32) -> (u32, u32) {
         let (w, h) = self.texture.dimensions();
         (((u * w as f32) as u32).min(w - 1), ((v * h as f32) as u32).min(h - 1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    fn read(text: &str, units: Units) -> Result<TexturedMesh, MeshError> {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("mesh-{}-{number}.obj", std::process::id()));
-        fs::write(&path, text).unwrap();
-        let result = TexturedMesh::read_obj(&path, units);
-        fs::remove_file(&path).unwrap();
-        result
-    }
-
-    const IN_MILLIMETRES: &str = "v 0 0 0\nv 130 0 0\nv 0 80 0\nf 1 2 3\n";
-
-    #[test]
-    fn millimetres_are_told_from_metres_by_the_extent() {
-        let error = read(IN_MILLIMETRES, Units::Metres).unwrap_err().to_string();
-        assert!(error.contains("130.000 m long") && error.contains("units: mm"), "{error}");
-        let mesh = read(IN_MILLIMETRES, Units::Millimetres).unwrap();
-        assert!((mesh.bounds().1.x - 0.13).abs() < 1e-6);
-        let error = read("v 0 0 0\nv 0.13 0 0\nv 0 0.08 0\nf 1 2 3\n", Units::Millimetres).unwrap_err();
-        assert!(error.to_string().contains("units: m"), "{error}");
-    }
-
-    #[test]
-    fn a_mesh_without_area_or_with_a_nan_is_refused() {
-        assert!(matches!(
-            read("v 0 0 0\nv 0.1 0 0\nv 0.2 0 0\nf 1 2 3\n", Units::Metres),
-            Err(MeshError::Empty(_))
-        ));
-        assert!(matches!(
-            read("v 0 0 0\nv nan 0 0\nv 0 0.1 0\nf 1 2 3\n", Units::Metres),
-            Err(MeshError::NotFinite { .. } | MeshError::Read { .. })
-        ));
     }
 }
