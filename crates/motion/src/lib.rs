@@ -4,6 +4,7 @@
 //! arms) → [`JointTrajectory`] → [`check_clearance`] → [`SimulatedArm`] or a real driver → [`deviations`].
 
 mod arm;
+mod arm_shape;
 mod branches;
 mod clearance;
 mod config;
@@ -13,13 +14,15 @@ mod plan;
 mod plan_arms;
 mod quintic;
 mod simulated_arm;
+mod solid;
 mod tool_path;
 mod tracking;
 mod trajectory;
 
 pub use arm::{Arm, ArmError, ArmLimits, ToolBody};
 pub use clearance::{
-    Clearance, ClearanceError, ClearanceLimits, check_clearance, measure_clearance, segment_distance_m,
+    Clearance, ClearanceError, ClearanceLimits, ClearanceTimes, check_clearance, measure_clearance,
+    segment_distance_m,
 };
 pub use config::{ConfigError, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
