@@ -66,6 +66,19 @@ impl Default for ClearanceLimits {
     }
 }
 
+impl ClearanceLimits {
+    /// The same limits, all farther by a length.
+    pub(crate) fn widened(&self, by_m: f64) -> Self {
+        Self {
+            link_table_m: self.link_table_m + by_m,
+            tool_table_m: self.tool_table_m + by_m,
+            arms_m: self.arms_m + by_m,
+            self_m: self.self_m + by_m,
+            obstacles_m: self.obstacles_m + by_m,
+        }
+    }
+}
+
 /// A way that comes too near.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ClearanceError {
@@ -188,6 +201,18 @@ pub(crate) fn nearest_m(arm: &Arm, joints: &Joints, cap_m: f64) -> f64 {
     found.link_table_m.min(found.self_m).min(found.obstacles_m)
 }
 
+/// The smallest of the first arm's distances to the table, obstacles, itself and the other arms.
+pub(crate) fn nearest_of_all_m(arms: &[(&Arm, Joints)]) -> f64 {
+    let placed: Vec<_> = arms.iter().map(|(arm, joints)| (*arm, PlacedArm::new(arm, joints))).collect();
+    let mut found = Clearance::FAR;
+    let mut nearest = Nearest::default();
+    found.look(placed.get(..1).unwrap_or_default(), 0.0, &mut nearest);
+    let alone_m = found.link_table_m.min(found.tool_table_m).min(found.self_m).min(found.obstacles_m);
+    let mut among = Clearance { arms_m: alone_m, ..Clearance::NEAR };
+    among.look(&placed, 0.0, &mut nearest);
+    among.arms_m
+}
+
 /// Who was nearest to whom: arm and parts, by their places.
 #[derive(Debug, Clone, Copy, Default)]
 struct Nearest {
@@ -264,6 +289,15 @@ fn refusal<'a>(
 }
 
 impl Clearance {
+    /// Nearer than anything can be: nothing new is taken in.
+    const NEAR: Self = Self {
+        link_table_m: f64::NEG_INFINITY,
+        tool_table_m: f64::NEG_INFINITY,
+        arms_m: f64::NEG_INFINITY,
+        self_m: f64::NEG_INFINITY,
+        obstacles_m: f64::NEG_INFINITY,
+        ..Self::FAR
+    };
     const FAR: Self = Self {
         link_table_m: f64::INFINITY,
         tool_table_m: f64::INFINITY,

@@ -4,30 +4,44 @@
 //! arms) → [`JointTrajectory`] → [`check_clearance`] → [`SimulatedArm`] or a real driver → [`deviations`].
 
 mod arm;
+mod arm_plan;
 mod arm_shape;
 mod branches;
 mod clearance;
 mod config;
 mod cubic_spline;
 mod deviation;
+mod joint_move;
+mod layers;
+mod path_quality;
 mod plan;
 mod plan_arms;
+mod plan_error;
+mod plan_settings;
 mod quintic;
 mod simulated_arm;
+mod smoothing;
 mod solid;
+mod tool_height;
 mod tool_path;
 mod tracking;
 mod trajectory;
+mod way_around;
 
 pub use arm::{Arm, ArmError, ArmLimits, ToolBody};
+pub use arm_plan::{ArmPlan, Schedule};
 pub use clearance::{
     Clearance, ClearanceError, ClearanceLimits, ClearanceTimes, check_clearance, measure_clearance,
     segment_distance_m,
 };
 pub use config::{ConfigError, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
-pub use plan::{ArmPlan, PlanError, PlanSettings, Schedule, plan};
+pub use path_quality::{PathSample, path_quality};
+pub use plan::plan;
 pub use plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
+pub use plan_error::PlanError;
+pub use plan_settings::PlanSettings;
 pub use simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};
-pub use tool_path::Waypoint;
+pub use tool_height::Lift;
+pub use tool_path::{Waypoint, tool_path_pose};
 pub use trajectory::{Demand, JointTrajectory, TrajectoryPoint};

@@ -3,7 +3,7 @@
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 
 use crate::cubic_spline::CubicSpline;
-use crate::plan::PlanError;
+use crate::plan_error::PlanError;
 
 /// Where the tool is at one time of the dream.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +51,12 @@ impl ToolPath {
             UnitQuaternion::from_quaternion(Quaternion::new(w, i, j, k)),
         )
     }
+}
+
+/// Where the tool is to be at a time of the dream: on a twice continuously differentiable path through the waypoints,
+/// at rest at both ends. `None` for waypoints through which there is no path.
+pub fn tool_path_pose(waypoints: &[Waypoint], time_s: f64) -> Option<Isometry3<f64>> {
+    ToolPath::through(waypoints).ok().map(|path| path.world_from_tool(time_s))
 }
 
 /// The pose from which the tool comes to the first waypoint, `lead_s` before it.
