@@ -112,11 +112,11 @@ impl ArmPlan {
             }
         }));
         let mut end_s = schedule.trajectory_s(last_s) + SETTLE_S;
+        points.push(rest(end_s, joints_of(&self.path.at(last_s).value, self.dof)));
         for part in &self.retreat {
             // Each part begins where the one before ended, at rest.
-            let skip = usize::from(points.last().is_some_and(|p| p.time_s >= end_s));
             points.extend(
-                part.points.iter().skip(skip).map(|p| TrajectoryPoint { time_s: end_s + p.time_s, ..*p }),
+                part.points.iter().skip(1).map(|p| TrajectoryPoint { time_s: end_s + p.time_s, ..*p }),
             );
             end_s += part.duration_s();
         }

@@ -356,10 +356,10 @@ impl Clearance {
                 (&mut self.link_table_m, &mut self.times_s.link_table)
             };
             let bound = |c: &Capsule| c.start.z.min(c.end.z) - c.radius_m;
-            if placed.bounds(part).iter().any(|c| bound(c) < *least) {
-                if lower(least, placed.part(part).lowest_z_m()) {
-                    *at_s = time_s;
-                }
+            if placed.bounds(part).iter().any(|c| bound(c) < *least)
+                && lower(least, placed.part(part).lowest_z_m())
+            {
+                *at_s = time_s;
             }
         }
     }
