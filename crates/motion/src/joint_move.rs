@@ -6,6 +6,7 @@ use nalgebra::Translation3;
 use crate::arm::Arm;
 use crate::clearance::{ClearanceError, ClearanceLimits, too_near};
 use crate::cubic_spline::CubicSpline;
+use crate::fastest_timing::fastest;
 use crate::layers::within;
 use crate::plan_error::PlanError;
 use crate::plan_settings::PlanSettings;
@@ -79,8 +80,16 @@ impl JointMove {
             row.iter_mut().zip(q).for_each(|(place, value)| *place = *value);
             row
         };
-        let curve = CubicSpline::at_rest(times_s, corners.iter().map(row).collect())?;
-        Self::along(arm, &curve, settings, STEP_S)
+        let rows: Vec<_> = corners.iter().map(row).collect();
+        let plain = Self::along(arm, &CubicSpline::at_rest(times_s.clone(), rows.clone())?, settings, STEP_S);
+        // The fastest timing takes a curve that has a slope at its ends.
+        let fast = CubicSpline::unbent(times_s, rows)
+            .and_then(|curve| fastest(arm, &curve, settings, STEP_S))
+            .and_then(|curve| Self::along(arm, &curve, settings, STEP_S));
+        match (plain, fast) {
+            (Some(plain), Some(fast)) if plain.duration_s() <= fast.duration_s() => Some(plain),
+            (plain, fast) => fast.or(plain),
+        }
     }
 
     /// Along a curve, which is gone through by a law of time that begins and ends at rest without a jolt.

@@ -93,7 +93,8 @@ fn add_way(
         at = next;
         way.push((place, next));
     }
-    for turned in chain.wraps(&posture, home, WRAP_RADIUS_RAD) {
+    // Limits may leave a joint no turn that is near home.
+    for turned in std::iter::once(posture).chain(chain.wraps(&posture, home, WRAP_RADIUS_RAD)) {
         for (place, joints) in &way {
             let moved: Joints = (0..joints.len()).map(|j| joints[j] + turned[j] - posture[j]).collect();
             let layer = &mut layers[*place];

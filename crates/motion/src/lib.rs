@@ -11,6 +11,7 @@ mod clearance;
 mod config;
 mod cubic_spline;
 mod deviation;
+mod fastest_timing;
 mod joint_move;
 mod layers;
 mod path_quality;
