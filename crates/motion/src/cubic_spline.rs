@@ -112,7 +112,7 @@ impl<const D: usize> CubicSpline<D> {
 ///
 /// They solve a tridiagonal system that makes the slopes continuous, here by elimination (Thomas); the matrix is
 /// diagonally dominant, so no pivot vanishes.
-pub(crate) fn second_derivatives(times_s: &[f64], values: &[f64]) -> Vec<f64> {
+fn second_derivatives(times_s: &[f64], values: &[f64]) -> Vec<f64> {
     let count = times_s.len();
     let width = |i: usize| times_s[i + 1] - times_s[i];
     let slope = |i: usize| (values[i + 1] - values[i]) / width(i);

@@ -1,7 +1,13 @@
 //! From a tool's path to a joint trajectory that an arm can follow, and an arm that follows it.
 //!
-//! The way through: [`Waypoint`]s → [`plan`] (branches, dense tracking, timing) → [`Schedule`] (one clock for all
-//! arms) → [`JointTrajectory`] → [`check_clearance`] → [`SimulatedArm`] or a real driver → [`deviations`].
+//! The way through: [`Waypoint`]s → [`plan`] → [`Schedule`] (one clock for all arms) → [`JointTrajectory`] →
+//! [`check_clearance`] → [`SimulatedArm`] or a real driver → [`deviations`]. [`plan_arms`] does all but the last two.
+//!
+//! A plan is made in this order: the tool's path is lifted to its height limit (`tool_height`); postures are found for
+//! each waypoint (`layers`) and one of them is chosen at each (`branches`); the tool's path is followed densely
+//! (`tracking`) and evened out where the arm has a joint to spare (`smoothing`); a way from the start posture, a retreat
+//! and, if asked, a way home are added (`joint_move`, by `way_around` and `fastest_timing`). What is found to be in the way
+//! sends the choice back to look for other postures. [`path_quality`] tells a report how good the path is.
 
 mod arm;
 mod arm_plan;
@@ -44,5 +50,5 @@ pub use plan_error::PlanError;
 pub use plan_settings::PlanSettings;
 pub use simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};
 pub use tool_height::Lift;
-pub use tool_path::{Waypoint, tool_path_pose};
+pub use tool_path::Waypoint;
 pub use trajectory::{Demand, JointTrajectory, TrajectoryPoint};

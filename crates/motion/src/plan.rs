@@ -12,7 +12,7 @@ use crate::joint_move::{find_move, retreat};
 use crate::layers::{followed, sample, within};
 use crate::plan_error::PlanError;
 use crate::plan_settings::PlanSettings;
-use crate::smoothing::smoothed;
+use crate::smoothing::{Followed, Smoothing};
 use crate::tool_height::{Lift, height_of, kept_high};
 use crate::tool_path::{ToolPath, Waypoint, check, lead_in};
 use crate::tracking::track;
@@ -42,6 +42,7 @@ pub fn plan(
         (settings.lead_s, settings.lift_m),
         (settings.lead_s, 2.0 * settings.lift_m + 0.03),
         (0.5 * settings.lead_s, settings.lift_m),
+        (2.0 * settings.lead_s, settings.lift_m),
     ];
     let (waypoints, lift) = kept_high(arm, waypoints, &leads, settings)?;
     if settings.check_collisions {
@@ -77,6 +78,9 @@ struct Task<'a> {
     start: &'a Joints,
 }
 
+/// Where time has to be stretched by more, other ways to the first waypoint are tried too.
+const STRETCHED: f64 = 1.5;
+
 /// What is in the way of a path through certain postures, and after which of them.
 struct Hindrance {
     after: usize,
@@ -88,6 +92,7 @@ impl Task<'_> {
         let poses = self.flange_poses(self.waypoints);
         let layers = sample(&self.arm.chain, &poses, self.start, settings)?;
         let mut first_error = None;
+        let mut best: Option<ArmPlan> = None;
         for &(lead_s, lift_m) in leads {
             let Some(lead) = lead_in(self.waypoints, lead_s, lift_m) else { continue };
             let lead_pose = self.arm.base_from_flange(&lead.world_from_tool);
@@ -100,7 +105,12 @@ impl Task<'_> {
             let mut with_lead = vec![before];
             with_lead.extend(layers.iter().cloned());
             match self.through(&all, &with_lead, settings) {
-                Ok(plan) => return Ok(plan),
+                Ok(plan) if plan.least_time_scale <= STRETCHED => return Ok(plan),
+                Ok(plan) => {
+                    if best.as_ref().is_none_or(|best| plan.least_time_scale < best.least_time_scale) {
+                        best = Some(plan);
+                    }
+                }
                 // What stands in the way of the waypoints themselves stands there whatever comes before them.
                 Err(error @ PlanError::BranchJump { .. }) if error.waypoint() > Some(1) => {
                     return Err(error.counted_without(1));
@@ -111,9 +121,13 @@ impl Task<'_> {
             }
         }
         match self.through(self.waypoints, &layers, settings) {
+            Ok(plan) => match best {
+                Some(best) if best.least_time_scale <= plan.least_time_scale => Ok(best),
+                _ => Ok(plan),
+            },
+            Err(error) if best.is_some() => best.ok_or(error),
             Err(error @ PlanError::BranchJump { .. }) => Err(error),
             Err(error) => Err(first_error.unwrap_or(error)),
-            found => found,
         }
     }
 
@@ -164,20 +178,27 @@ impl Task<'_> {
         settings: &PlanSettings,
     ) -> Result<ArmPlan, Hindrance> {
         let arm = self.arm;
-        let followed = |postures: &[Joints]| self.followed(tool_path, all, postures, settings);
-        let plain = followed(postures);
         let scale = |path: &CubicSpline<MAX_JOINTS>| least_time_scale(arm, path, settings);
-        let needs_smoothing = plain.as_ref().map_or(true, |path| scale(path) > 1.0);
-        let smooth = (settings.smooth && needs_smoothing).then(|| {
-            let times_s: Vec<f64> = all.iter().map(|w| w.time_s).collect();
-            let is_good = |q: &[Joints]| may_replace(arm, q, postures, jump_limits_rad);
-            let found = smoothed(arm, &self.flange_poses(all), &times_s, postures, &is_good)?;
-            followed(&found).ok()
+        let tracked = |postures: &[Joints]| track(arm, tool_path, all, postures, settings);
+        let plain = tracked(postures).map_err(hindrance)?;
+        let smooth = (settings.smooth && scale(&plain) > 1.0).then(|| {
+            let smoothing = Smoothing {
+                arm,
+                base_from_flange: &self.flange_poses(all),
+                times_s: &all.iter().map(|w| w.time_s).collect::<Vec<_>>(),
+                follow: &|postures| tracked(postures).ok(),
+                is_good: &|q| may_replace(arm, q, postures, jump_limits_rad),
+                time_scale: &scale,
+            };
+            let found = smoothing.smoothed(&Followed { postures: postures.to_vec(), path: plain.clone() })?;
+            self.is_clear(&found.path, all, settings).is_ok().then_some(found.path)
         });
-        let path = match (plain, smooth.flatten()) {
-            (Ok(plain), Some(smooth)) if scale(&smooth) < scale(&plain) => smooth,
-            (Err(_), Some(smooth)) => smooth,
-            (plain, _) => plain?,
+        let path = match smooth.flatten() {
+            Some(smooth) => smooth,
+            None => {
+                self.is_clear(&plain, all, settings)?;
+                plain
+            }
         };
         let (first_s, last_s) = path.span_s();
         let [first, last] = [first_s, last_s].map(|t| joints_of(&path.at(t).value, arm.chain.dof()));
@@ -205,22 +226,13 @@ impl Task<'_> {
         })
     }
 
-    /// The joint path along the tool's path, if it can be gone and is clear.
-    fn followed(
+    /// Whether a path keeps within limits and clear of everything.
+    fn is_clear(
         &self,
-        tool_path: &ToolPath,
+        path: &CubicSpline<MAX_JOINTS>,
         all: &[Waypoint],
-        postures: &[Joints],
         settings: &PlanSettings,
-    ) -> Result<CubicSpline<MAX_JOINTS>, Hindrance> {
-        let path = track(self.arm, tool_path, all, postures, settings).map_err(|error| {
-            let after = match &error {
-                PlanError::UnreachableBetween { waypoint, .. } => *waypoint,
-                PlanError::BranchJump { waypoint, .. } => waypoint.saturating_sub(1),
-                _ => 0,
-            };
-            Hindrance { after, error }
-        })?;
+    ) -> Result<(), Hindrance> {
         for &time_s in path.times_s() {
             let joints = joints_of(&path.at(time_s).value, self.arm.chain.dof());
             let error = match within_limits(self.arm, &joints) {
@@ -235,8 +247,18 @@ impl Task<'_> {
                 return Err(Hindrance { after, error });
             }
         }
-        Ok(path)
+        Ok(())
     }
+}
+
+/// Where the tool's path cannot be followed.
+fn hindrance(error: PlanError) -> Hindrance {
+    let after = match &error {
+        PlanError::UnreachableBetween { waypoint, .. } => *waypoint,
+        PlanError::BranchJump { waypoint, .. } => waypoint.saturating_sub(1),
+        _ => 0,
+    };
+    Hindrance { after, error }
 }
 
 /// Stretching time by k divides velocities by k and accelerations by k².

@@ -53,12 +53,6 @@ impl ToolPath {
     }
 }
 
-/// Where the tool is to be at a time of the dream: on a twice continuously differentiable path through the waypoints,
-/// at rest at both ends. `None` for waypoints through which there is no path.
-pub fn tool_path_pose(waypoints: &[Waypoint], time_s: f64) -> Option<Isometry3<f64>> {
-    ToolPath::through(waypoints).ok().map(|path| path.world_from_tool(time_s))
-}
-
 /// The pose from which the tool comes to the first waypoint, `lead_s` before it.
 ///
 /// A tool that starts there at rest and gains speed evenly has at the first waypoint the dream's velocity: half the
