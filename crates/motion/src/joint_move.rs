@@ -11,6 +11,7 @@ use crate::layers::within;
 use crate::plan_error::PlanError;
 use crate::plan_settings::PlanSettings;
 use crate::quintic;
+use crate::tool_height::height_of;
 use crate::trajectory::TrajectoryPoint;
 use crate::way_around::{Looks, between, way_around};
 
@@ -175,13 +176,14 @@ pub(crate) fn find_move(
     if !settings.check_collisions {
         return Ok(straight);
     }
-    let Some(nearest) = straight.obstructed(arm, &settings.clearance) else { return Ok(straight) };
+    let limits = limits_between(arm, from, to, settings);
+    let Some(nearest) = straight.obstructed(arm, &limits) else { return Ok(straight) };
     let mut checks = 0;
     for room_m in [ROOM_M, 0.0] {
-        let limits = settings.clearance.widened(room_m);
+        let wide = limits.widened(room_m);
         let ends = [from, to].map(|q| *q);
         // Where an end itself has less room than that, a way that starts there has not either.
-        let mut is_free = |q: &Joints| ends.contains(q) || too_near(arm, q, &limits, 0.0).is_none();
+        let mut is_free = |q: &Joints| ends.contains(q) || too_near(arm, q, &wide, 0.0).is_none();
         let bounds: Vec<_> = arm
             .chain
             .moving_joints()
@@ -192,22 +194,37 @@ pub(crate) fn find_move(
         let way = way_around(from, to, &bounds, settings.seed, &mut looks);
         checks += looks.done;
         let Some(way) = way else { continue };
-        if let Some(found) = fitted(arm, way, settings) {
+        if let Some(found) = fitted(arm, way, &limits, settings) {
             return Ok(found);
         }
     }
     Err(PlanError::NoWayAround { what, checks, limit: 2 * settings.most_checks, nearest })
 }
 
+/// What is too near on a move: the tool keeps its height here too, as far as both ends do.
+fn limits_between(arm: &Arm, from: &Joints, to: &Joints, settings: &PlanSettings) -> ClearanceLimits {
+    /// A path that is lifted to its limit is rounded below it.
+    const TOLERANCE_M: f64 = 1e-4;
+    let ends = [from, to].map(|q| height_of(arm, &arm.world_from_tool(q)));
+    let height_m = settings.min_tool_height_m.map(|limit| limit.min(ends[0]).min(ends[1]) - TOLERANCE_M);
+    let tool_table_m = height_m.unwrap_or(f64::NEG_INFINITY).max(settings.clearance.tool_table_m);
+    ClearanceLimits { tool_table_m, ..settings.clearance }
+}
+
 /// A move that rounds off the corners of a way where there is room, more tightly where there is little, and else stops at
 /// each.
-fn fitted(arm: &Arm, way: Vec<Joints>, settings: &PlanSettings) -> Option<JointMove> {
+fn fitted(
+    arm: &Arm,
+    way: Vec<Joints>,
+    limits: &ClearanceLimits,
+    settings: &PlanSettings,
+) -> Option<JointMove> {
     const HALVINGS: usize = 4;
     let mut corners = way.clone();
     for _ in 0..=HALVINGS {
         let found = JointMove::rounded(arm, &corners, settings)?;
         let inside = found.points.iter().all(|p| arm.chain.joints(&p.positions).is_ok());
-        if inside && found.obstructed(arm, &settings.clearance).is_none() {
+        if inside && found.obstructed(arm, limits).is_none() {
             return Some(found);
         }
         let middles = corners.windows(2).map(|w| between(&w[0], &w[1], 0.5)).collect::<Vec<_>>();
@@ -223,7 +240,7 @@ fn fitted(arm: &Arm, way: Vec<Joints>, settings: &PlanSettings) -> Option<JointM
         );
     }
     let stopping = JointMove { points };
-    stopping.obstructed(arm, &settings.clearance).is_none().then_some(stopping)
+    stopping.obstructed(arm, limits).is_none().then_some(stopping)
 }
 
 /// The move that lifts the tool straight up from a posture, as far as the settings say or as there is room, and how far

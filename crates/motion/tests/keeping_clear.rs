@@ -76,12 +76,20 @@ fn the_approach_goes_around_an_obstacle() {
 fn a_way_that_is_not_found_is_refused_with_what_was_looked_at() {
     let free = arm("left");
     let start = turned_away(&free);
-    let among = free.clone().with_obstacles(&[in_the_way(&free, &start).1]);
-    let settings = PlanSettings { most_checks: 5, ..PlanSettings::default() };
-    let error = alone(&among, &start, &settings).unwrap_err();
-    let PlanError::NoWayAround { limit, .. } = &error else { panic!("{error}") };
-    assert_eq!(*limit, 10);
-    assert!(error.to_string().contains("'lamp'"), "{error}");
+    // Walls on either side of the posture that it waits in, from the base outwards.
+    let wall = |name: &str, angle_rad: f64| {
+        let outwards = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), angle_rad);
+        let centre = free.world_from_base * Point3::from(outwards * Vector3::new(0.75, 0.0, 0.75));
+        let world_from_box = XyzRpy { xyz_m: [centre.x, centre.y, centre.z], rpy_rad: [0.0, 0.0, angle_rad] };
+        Obstacle { name: name.into(), size_m: [1.0, 0.02, 1.4], world_from_box }
+    };
+    let walls = [wall("near wall", 0.75), wall("far wall", 2.4)];
+    let among = free.clone().with_obstacles(&walls);
+    let settings = PlanSettings { most_checks: 200, ..PlanSettings::default() };
+    let error = alone(&among, &start, &settings).err().unwrap();
+    let PlanError::NoWayAround { checks, limit, .. } = &error else { panic!("{error}") };
+    assert!(*limit == 400 && (400..800).contains(checks), "{error}");
+    assert!(error.to_string().contains("wall'"), "{error}");
 }
 
 #[test]

