@@ -283,9 +283,10 @@ mod tests {
                 "obstacles:\n  - {{name: shelf, size_m: {size}, world_from_box: {{xyz_m: {xyz}, rpy_rad: [0, 0, 0]}}}}\n"
             )
         };
-        let message = refused(|text| text.to_owned() + &with("[0.1, -0.2, 0.3]", "[0, 0, 0]"));
+        let message = refused(|text| text.replace("obstacles: []\n", &with("[0.1, -0.2, 0.3]", "[0, 0, 0]")));
         assert!(message.contains("shelf") && message.contains("-0.2 in size_m"), "{message}");
-        let message = refused(|text| text.to_owned() + &with("[0.1, 0.2, 0.3]", "[0, .nan, 0]"));
+        let message =
+            refused(|text| text.replace("obstacles: []\n", &with("[0.1, 0.2, 0.3]", "[0, .nan, 0]")));
         assert!(message.contains("NaN in world_from_box"), "{message}");
         assert!(paper().obstacles.is_empty());
     }

@@ -26,6 +26,7 @@ mod plan_arms;
 mod plan_error;
 mod plan_settings;
 mod quintic;
+mod segment_distance;
 mod simulated_arm;
 mod smoothing;
 mod solid;
@@ -39,7 +40,6 @@ pub use arm::{Arm, ArmError, ArmLimits, ToolBody};
 pub use arm_plan::{ArmPlan, Schedule};
 pub use clearance::{
     Clearance, ClearanceError, ClearanceLimits, ClearanceTimes, check_clearance, measure_clearance,
-    segment_distance_m,
 };
 pub use config::{ConfigError, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
@@ -48,6 +48,7 @@ pub use plan::plan;
 pub use plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 pub use plan_error::PlanError;
 pub use plan_settings::PlanSettings;
+pub use segment_distance::segment_distance_m;
 pub use simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};
 pub use tool_height::Lift;
 pub use tool_path::Waypoint;
