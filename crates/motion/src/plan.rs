@@ -1,5 +1,7 @@
 //! From a tool's waypoints to a joint path that starts in the arm's present posture.
 
+use std::cell::Cell;
+
 use dreamitate_kinematics::{Joints, MAX_JOINTS};
 use nalgebra::Isometry3;
 
@@ -19,6 +21,8 @@ use crate::tracking::track;
 
 /// Ways through the same postures that are tried before others are sought.
 const ATTEMPTS: usize = 16;
+/// Searches for a way around obstacles that may find none, in one plan.
+const VAIN_SEARCHES: usize = 3;
 /// The way to the first waypoint is not the dream's: a joint may go further on it than between two waypoints.
 const LEAD_JUMP_RAD: f64 = 1.0;
 
@@ -51,7 +55,7 @@ pub fn plan(
         }
         tool_above_table(arm, &waypoints, settings)?;
     }
-    let task = Task { arm, waypoints: &waypoints, lift, start: &start };
+    let task = Task { arm, waypoints: &waypoints, lift, start: &start, vain_searches: Cell::new(0) };
     // More postures where a few do not join; asking for every layer at once asks for that.
     let thorough = PlanSettings { every_layer: true, solutions: 4 * settings.solutions, ..settings.clone() };
     let efforts = if settings.every_layer { vec![settings] } else { vec![settings, &thorough] };
@@ -62,7 +66,8 @@ pub fn plan(
             Err(error @ PlanError::Unreachable { .. }) => return Err(error),
             // The last words of the most thorough search say most, unless they are of a jump.
             Err(error) => match (&refused, &error) {
-                (Some(PlanError::Clearance(_)), PlanError::BranchJump { .. }) => {}
+                (Some(PlanError::Clearance(_)), PlanError::BranchJump { .. })
+                | (Some(PlanError::NoWayAround { .. }), _) => {}
                 _ => refused = Some(error),
             },
         }
@@ -76,6 +81,8 @@ struct Task<'a> {
     waypoints: &'a [Waypoint],
     lift: Option<Lift>,
     start: &'a Joints,
+    /// Searches for a way around obstacles that found none.
+    vain_searches: Cell<usize>,
 }
 
 /// Where time has to be stretched by more, other ways to the first waypoint are tried too.
@@ -202,15 +209,22 @@ impl Task<'_> {
         };
         let (first_s, last_s) = path.span_s();
         let [first, last] = [first_s, last_s].map(|t| joints_of(&path.at(t).value, arm.chain.dof()));
-        let at_start = |error| Hindrance { after: 0, error };
-        let approach =
-            find_move(arm, self.start, &first, "to the first waypoint", settings).map_err(at_start)?;
+        let moved = |from: &Joints, to: &Joints, what| {
+            // Where a few searches found none, others would take as long: only straight ways are taken then.
+            let most_checks = if self.vain_searches.get() < VAIN_SEARCHES { settings.most_checks } else { 0 };
+            let limited = PlanSettings { most_checks, ..settings.clone() };
+            find_move(arm, from, to, what, &limited).map_err(|error| {
+                self.vain_searches.set(self.vain_searches.get() + 1);
+                Hindrance { after: 0, error }
+            })
+        };
+        let approach = moved(self.start, &first, "to the first waypoint")?;
         let mut away = Vec::new();
         let (lift, retreat_m) = retreat(arm, &last, settings).unzip();
         away.extend(lift);
         if settings.return_home {
             let from = away.last().and_then(|m| m.points.last()).map_or(last, |p| p.positions);
-            away.push(find_move(arm, &from, self.start, "home", settings).map_err(at_start)?);
+            away.push(moved(&from, self.start, "home")?);
         }
         Ok(ArmPlan {
             joint_names: arm.joint_names(),
