@@ -4,7 +4,7 @@
 //! and of the arm itself, of which the planner is given the tool's poses alone: a solution exists. The motion from
 //! the arm's home posture to the path is part of each plan.
 //!
-//! `cargo run --release -p dreamitate_motion --example path_speed [paths an arm]`
+//! `cargo run --release -p dreamitate_motion --example path_speed [paths an arm] [only this arm]`
 
 // A program that measures may end with the reason.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
