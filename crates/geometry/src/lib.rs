@@ -23,6 +23,6 @@ pub use pose::{
     Pose, Twist6, mean_rotation, perturbed, pose_from_rows, pose_to_rows, relative_twist, rotation_angle_rad,
 };
 pub use ray::{ClosestPoints, Ray, RayError};
-pub use rig::{ArmMount, Rig, RigCamera, RigError, XyzRpy};
+pub use rig::{ArmMount, Obstacle, Rig, RigCamera, RigError, XyzRpy};
 pub use view::View;
 pub use view_tie::ViewTie;

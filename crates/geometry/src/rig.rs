@@ -48,6 +48,18 @@ pub struct ArmMount {
     pub world_from_base: XyzRpy,
 }
 
+/// A box that stands on the table or about it, which arms keep clear of.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Obstacle {
+    /// What it is, for messages.
+    pub name: String,
+    /// Its sides along its own axes, metres.
+    pub size_m: [f64; 3],
+    /// The pose of its centre.
+    pub world_from_box: XyzRpy,
+}
+
 /// Two calibrated cameras over a table, and the arms beside it. Read from `config/rigs/*.yaml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rig {
@@ -59,6 +71,8 @@ pub struct Rig {
     pub side: RigCamera,
     /// The arms by name.
     pub arms: BTreeMap<String, ArmMount>,
+    /// What else stands there.
+    pub obstacles: Vec<Obstacle>,
 }
 
 /// Why a rig file is refused.
@@ -98,6 +112,16 @@ pub enum RigError {
         /// What is wrong.
         source: CameraError,
     },
+    /// An obstacle without an extent, or at no place.
+    #[error("obstacle {name:?} of the rig: {value} in {key}, which must be finite{}", if *key == "size_m" { " and greater than 0" } else { "" })]
+    Obstacle {
+        /// Its name.
+        name: String,
+        /// The key at fault.
+        key: &'static str,
+        /// The number that cannot be.
+        value: f64,
+    },
 }
 
 #[derive(Deserialize)]
@@ -107,6 +131,8 @@ struct RigFile {
     cameras: BTreeMap<String, CameraEntry>,
     #[serde(default)]
     arms: BTreeMap<String, ArmMount>,
+    #[serde(default)]
+    obstacles: Vec<Obstacle>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +145,20 @@ struct CameraEntry {
     cx_px: f64,
     cy_px: f64,
     world_from_camera: XyzRpy,
+}
+
+impl Obstacle {
+    fn check(&self) -> Result<(), RigError> {
+        let pose = self.world_from_box;
+        let bad = |key, value| RigError::Obstacle { name: self.name.clone(), key, value };
+        if let Some(value) = self.size_m.into_iter().find(|v| !(v.is_finite() && *v > 0.0)) {
+            return Err(bad("size_m", value));
+        }
+        match pose.xyz_m.into_iter().chain(pose.rpy_rad).find(|v| !v.is_finite()) {
+            Some(value) => Err(bad("world_from_box", value)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Rig {
@@ -145,11 +185,15 @@ impl Rig {
             .map_err(|source| RigError::Camera { view, source })?;
             Ok(RigCamera { camera, world_from_camera: entry.world_from_camera.into() })
         };
+        for obstacle in &file.obstacles {
+            obstacle.check()?;
+        }
         Ok(Self {
             top: camera(View::Top)?,
             side: camera(View::Side)?,
             name: file.name.clone(),
             arms: file.arms,
+            obstacles: file.obstacles,
         })
     }
 
@@ -230,6 +274,21 @@ mod tests {
         let message =
             refused(|text| text.replace("width: 1280", "width: 768").replace("height: 720", "height: 448"));
         assert!(message.contains("another image size"), "{message}");
+    }
+
+    #[test]
+    fn an_obstacle_has_a_place_and_an_extent() {
+        let with = |size: &str, xyz: &str| {
+            format!(
+                "obstacles:\n  - {{name: shelf, size_m: {size}, world_from_box: {{xyz_m: {xyz}, rpy_rad: [0, 0, 0]}}}}\n"
+            )
+        };
+        let message = refused(|text| text.replace("obstacles: []\n", &with("[0.1, -0.2, 0.3]", "[0, 0, 0]")));
+        assert!(message.contains("shelf") && message.contains("-0.2 in size_m"), "{message}");
+        let message =
+            refused(|text| text.replace("obstacles: []\n", &with("[0.1, 0.2, 0.3]", "[0, .nan, 0]")));
+        assert!(message.contains("NaN in world_from_box"), "{message}");
+        assert!(paper().obstacles.is_empty());
     }
 
     #[test]

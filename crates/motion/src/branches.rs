@@ -1,159 +1,231 @@
 //! Which of an arm's many postures to take at each waypoint: a shortest path through a layered graph.
 //!
 //! A layer holds the postures that reach one waypoint; an edge joins postures of neighbouring waypoints that no
-//! joint has to jump between (Descartes; IKLink, arXiv 2402.16154).
+//! joint has to jump between (Descartes; IKLink, arXiv 2402.16154). What takes time to know of a posture, clearances,
+//! is looked at only on the best way; a way is taken when nothing new was learnt of it (LazySP, arXiv 1710.04101).
 
-use dreamitate_kinematics::{Chain, InverseKinematics, Joints, nearest_wrap};
-use nalgebra::Isometry3;
+use dreamitate_kinematics::Joints;
 
-use crate::plan::{PlanError, PlanSettings};
+use crate::arm::Arm;
+use crate::clearance::{ClearanceError, nearest_m, too_near};
+use crate::layers::{largest_jump, within};
+use crate::plan_error::PlanError;
+use crate::plan_settings::PlanSettings;
 
-/// Two postures nearer than this in every joint are one.
-const SAME_RAD: f64 = 0.04;
-/// Turns of a joint by 2π are nodes of their own up to this far from home.
-const WRAP_RADIUS_RAD: f64 = 1.25 * std::f64::consts::PI;
+/// Searches in which the cost of clearance may change the way; later ones only keep clear of what is too near.
+const COSTED_SEARCHES: usize = 24;
+/// Clearances beyond this cost nothing.
+const FAR_M: f64 = 0.05;
 
-/// One posture for each pose, near `home` where it has the choice; `jump_limits_rad` holds the largest change of a joint
-/// from each pose to the next.
-///
-/// # Errors
-/// [`PlanError::Unreachable`] for the first pose that no posture reaches; [`PlanError::BranchJump`] where every way
-/// needs a jump. Waypoints are counted as `poses` are.
-pub(crate) fn choose(
-    chain: &Chain,
-    base_from_flange: &[Isometry3<f64>],
-    home: &Joints,
-    jump_limits_rad: &[f64],
-    settings: &PlanSettings,
-) -> Result<Vec<Joints>, PlanError> {
-    let layers = layers(chain, base_from_flange, home, jump_limits_rad, settings)?;
-    let node_costs: Vec<Vec<f64>> =
-        layers.iter().map(|layer| layer.iter().map(|q| posture_cost(chain, q)).collect()).collect();
+/// Postures of one waypoint after the other.
+pub(crate) struct Graph<'a> {
+    arm: &'a Arm,
+    settings: &'a PlanSettings,
+    layers: &'a [Vec<Joints>],
+    times_s: &'a [f64],
+    /// The largest change of a joint from each layer to the next.
+    jump_limits_rad: &'a [f64],
+    nodes: Vec<Vec<Node>>,
+    /// Cost of the cheapest way to each node and the node that it comes from.
+    best: Vec<Vec<(f64, usize)>>,
+    /// Layers from this one on are to be searched again.
+    stale_from: usize,
+    blocked: Vec<BlockedStep>,
+    searches: usize,
+    /// What the first posture was too near to that was given up for it.
+    refusal: Option<ClearanceError>,
+}
 
-    // best[layer][node]: cost of the cheapest way there and the node it comes from.
-    let mut best: Vec<Vec<(f64, usize)>> = Vec::with_capacity(layers.len());
-    for (index, (layer, costs)) in layers.iter().zip(&node_costs).enumerate() {
-        let limit_rad = limit_before(jump_limits_rad, index, settings);
-        let row: Vec<(f64, usize)> = match index.checked_sub(1) {
-            None => {
-                let from_home = |q: &Joints| settings.home_weight * squared_distance(q, home);
-                layer.iter().zip(costs).map(|(q, cost)| (cost + from_home(q), 0)).collect()
+#[derive(Clone, Copy)]
+struct Node {
+    cost: f64,
+    looked_at: bool,
+}
+
+/// A step between two postures that cannot be gone, nor those like it.
+struct BlockedStep {
+    from_layer: usize,
+    from: Joints,
+    to: Joints,
+    radius_rad: f64,
+}
+
+impl<'a> Graph<'a> {
+    pub(crate) fn new(
+        arm: &'a Arm,
+        layers: &'a [Vec<Joints>],
+        times_s: &'a [f64],
+        jump_limits_rad: &'a [f64],
+        home: &Joints,
+        settings: &'a PlanSettings,
+    ) -> Self {
+        let node = |joints: &Joints| Node { cost: posture_cost(arm, joints, settings), looked_at: false };
+        let mut nodes: Vec<Vec<Node>> = layers.iter().map(|layer| layer.iter().map(node).collect()).collect();
+        for (node, joints) in nodes.iter_mut().take(1).flatten().zip(layers.iter().take(1).flatten()) {
+            node.cost += settings.home_weight * squared_distance(joints, home);
+        }
+        Self {
+            arm,
+            settings,
+            layers,
+            times_s,
+            jump_limits_rad,
+            nodes,
+            best: Vec::new(),
+            stale_from: 0,
+            blocked: Vec::new(),
+            searches: 0,
+            refusal: None,
+        }
+    }
+
+    /// The places in the layers of the cheapest way.
+    ///
+    /// # Errors
+    /// [`PlanError::BranchJump`] where every way needs a jump, [`PlanError::Clearance`] where ways without one come too
+    /// near to something. Waypoints are counted as the layers are.
+    pub(crate) fn cheapest(&mut self) -> Result<Vec<usize>, PlanError> {
+        loop {
+            self.search()?;
+            self.searches += 1;
+            let way = self.way();
+            if !self.settings.check_collisions || !self.look_at(&way) {
+                return Ok(way);
             }
-            Some(before) => layer
-                .iter()
-                .zip(costs)
-                .map(|(q, cost)| {
-                    let mut cheapest = (f64::INFINITY, 0);
-                    for (from, (p, (so_far, _))) in layers[before].iter().zip(&best[before]).enumerate() {
-                        if so_far.is_finite() && largest_jump(p, q) <= limit_rad {
-                            let total = so_far + cost + squared_distance(p, q);
-                            if total < cheapest.0 {
-                                cheapest = (total, from);
-                            }
-                        }
-                    }
-                    cheapest
-                })
-                .collect(),
+        }
+    }
+
+    /// The postures of a way.
+    pub(crate) fn postures(&self, way: &[usize]) -> Vec<Joints> {
+        self.layers.iter().zip(way).map(|(layer, &node)| layer[node]).collect()
+    }
+
+    /// Never again goes that step of a way, nor one whose postures are within a radius of its own.
+    pub(crate) fn block(&mut self, way: &[usize], from_layer: usize, radius_rad: f64) {
+        let from_layer = from_layer.min(self.layers.len().saturating_sub(2));
+        let (from, to) =
+            (self.layers[from_layer][way[from_layer]], self.layers[from_layer + 1][way[from_layer + 1]]);
+        self.blocked.push(BlockedStep { from_layer, from, to, radius_rad });
+        self.stale_from = self.stale_from.min(from_layer + 1);
+    }
+
+    fn search(&mut self) -> Result<(), PlanError> {
+        self.best.truncate(self.stale_from);
+        for index in self.stale_from..self.layers.len() {
+            let row = self.row(index);
+            if row.iter().all(|(cost, _)| cost.is_infinite()) {
+                self.stale_from = index;
+                return Err(self.refused(index));
+            }
+            self.best.push(row);
+        }
+        self.stale_from = self.layers.len();
+        Ok(())
+    }
+
+    fn row(&self, index: usize) -> Vec<(f64, usize)> {
+        let costs = self.nodes[index].iter().map(|n| n.cost);
+        let Some(before) = index.checked_sub(1) else { return costs.map(|cost| (cost, 0)).collect() };
+        let limit_rad = self.limit_before(index);
+        let blocked: Vec<_> = self.blocked.iter().filter(|b| b.from_layer == before).collect();
+        let is_blocked = |p: &Joints, q: &Joints| {
+            blocked.iter().any(|b| within(&b.from, p, b.radius_rad) && within(&b.to, q, b.radius_rad))
         };
-        if row.iter().all(|(cost, _)| cost.is_infinite()) {
-            let reached = |from: usize| index > 0 && best[index - 1][from].0.is_finite();
-            let smallest = layers[index.saturating_sub(1)]
-                .iter()
-                .enumerate()
-                .filter(|(from, _)| reached(*from))
-                .flat_map(|(_, p)| layer.iter().map(move |q| largest_jump(p, q)))
-                .fold(f64::INFINITY, f64::min);
-            return Err(PlanError::BranchJump { waypoint: index, jump_rad: smallest, limit_rad });
-        }
-        best.push(row);
-    }
-
-    let mut way = Vec::with_capacity(layers.len());
-    let mut at = best
-        .last()
-        .and_then(|row| row.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)))
-        .map_or(0, |(node, _)| node);
-    for (layer, row) in layers.iter().zip(&best).rev() {
-        way.push(layer[at]);
-        at = row[at].1;
-    }
-    way.reverse();
-    Ok(way)
-}
-
-/// The postures of each pose: random ones, and those that the neighbours' lead to when followed.
-fn layers(
-    chain: &Chain,
-    base_from_flange: &[Isometry3<f64>],
-    home: &Joints,
-    jump_limits_rad: &[f64],
-    settings: &PlanSettings,
-) -> Result<Vec<Vec<Joints>>, PlanError> {
-    let ik = InverseKinematics::new(chain);
-    let mut layers: Vec<Vec<Joints>> = Vec::with_capacity(base_from_flange.len());
-    for (index, pose) in base_from_flange.iter().enumerate() {
-        let seed = settings.seed.wrapping_add(index as u64);
-        let mut layer = Vec::new();
-        // Random starts give breadth; home's own posture gives the one that a person would expect.
-        let answer = ik
-            .solve(pose, home, seed)
-            .map_err(|source| PlanError::Unreachable { waypoint: index, source })?;
-        add(&mut layer, nearest_wrap(chain, &answer.joints, home), settings);
-        for joints in ik.solutions(pose, settings.solutions, seed) {
-            let near_home = nearest_wrap(chain, &joints, home);
-            add(&mut layer, near_home, settings);
-            for wrap in chain.wraps(&near_home, home, WRAP_RADIUS_RAD) {
-                add(&mut layer, wrap, settings);
+        let cheapest_to = |(q, cost): (&Joints, f64)| {
+            let mut cheapest = (f64::INFINITY, 0);
+            for (from, (p, (so_far, _))) in self.layers[before].iter().zip(&self.best[before]).enumerate() {
+                let least = so_far + cost;
+                if least < cheapest.0 && within(p, q, limit_rad) {
+                    let total = least + squared_distance(p, q);
+                    if total < cheapest.0 && !is_blocked(p, q) {
+                        cheapest = (total, from);
+                    }
+                }
             }
-        }
-        layers.push(layer);
+            cheapest
+        };
+        self.layers[index].iter().zip(costs).map(cheapest_to).collect()
     }
-    let forward = (1..layers.len()).map(|to| (to - 1, to));
-    let backward = (1..layers.len()).rev().map(|from| (from, from - 1));
-    for (from, to) in forward.chain(backward).collect::<Vec<_>>() {
-        let limit_rad = limit_before(jump_limits_rad, from.max(to), settings);
-        let followed: Vec<Joints> = layers[from]
+
+    fn way(&self) -> Vec<usize> {
+        let last = self.best.last().and_then(|row| {
+            row.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(node, _)| node)
+        });
+        let mut at = last.unwrap_or(0);
+        let mut way = Vec::with_capacity(self.best.len());
+        for row in self.best.iter().rev() {
+            way.push(at);
+            at = row[at].1;
+        }
+        way.reverse();
+        way
+    }
+
+    /// Looks at postures of a way that were not looked at yet; whether a way could now be cheaper.
+    fn look_at(&mut self, way: &[usize]) -> bool {
+        let mut changed = false;
+        for (index, &place) in way.iter().enumerate() {
+            let node = &mut self.nodes[index][place];
+            if node.looked_at {
+                continue;
+            }
+            node.looked_at = true;
+            let joints = &self.layers[index][place];
+            if let Some(refusal) = too_near(self.arm, joints, &self.settings.clearance, self.times_s[index]) {
+                self.refusal.get_or_insert(refusal);
+                node.cost = f64::INFINITY;
+            } else if self.settings.clearance_weight > 0.0 && self.searches <= COSTED_SEARCHES {
+                const COSTED_M: f64 = 0.01;
+                let clearance_m = nearest_m(self.arm, joints, FAR_M);
+                if clearance_m >= FAR_M {
+                    continue;
+                }
+                node.cost += self.settings.clearance_weight * inverse_square(clearance_m, COSTED_M);
+            } else {
+                continue;
+            }
+            changed = true;
+            self.stale_from = self.stale_from.min(index);
+        }
+        changed
+    }
+
+    fn limit_before(&self, index: usize) -> f64 {
+        let limit = index.checked_sub(1).and_then(|i| self.jump_limits_rad.get(i));
+        limit.copied().unwrap_or(self.settings.largest_jump_rad)
+    }
+
+    fn refused(&self, index: usize) -> PlanError {
+        if let Some(refusal) = &self.refusal {
+            return PlanError::Clearance(refusal.clone());
+        }
+        let reached = |from: usize| index > 0 && self.best[index - 1][from].0.is_finite();
+        let jump_rad = self.layers[index.saturating_sub(1)]
             .iter()
-            .filter_map(|start| ik.follow(&base_from_flange[to], start).ok().map(|a| (start, a.joints)))
-            .filter(|(start, joints)| largest_jump(start, joints) <= limit_rad)
-            .map(|(_, joints)| joints)
-            .collect();
-        for joints in followed {
-            add(&mut layers[to], joints, settings);
-        }
-    }
-    Ok(layers)
-}
-
-/// The limit between pose `index` and the one before it.
-fn limit_before(jump_limits_rad: &[f64], index: usize, settings: &PlanSettings) -> f64 {
-    index.checked_sub(1).and_then(|i| jump_limits_rad.get(i)).copied().unwrap_or(settings.largest_jump_rad)
-}
-
-fn add(layer: &mut Vec<Joints>, joints: Joints, settings: &PlanSettings) {
-    let is_new = || !layer.iter().any(|other| largest_jump(other, &joints) < SAME_RAD);
-    if layer.len() < settings.largest_layer && is_new() {
-        layer.push(joints);
+            .enumerate()
+            .filter(|(from, _)| reached(*from))
+            .flat_map(|(_, p)| self.layers[index].iter().map(move |q| largest_jump(p, q)))
+            .fold(f64::INFINITY, f64::min);
+        PlanError::BranchJump { waypoint: index, jump_rad, limit_rad: self.limit_before(index) }
     }
 }
 
-/// What a posture costs by itself, in the unit of a squared joint step: near a limit, and near a singularity.
-fn posture_cost(chain: &Chain, joints: &Joints) -> f64 {
-    /// Margin and singular value at which the cost is that of a step of 0.1 rad.
+/// What a posture costs by itself: near a limit, and near a singularity.
+fn posture_cost(arm: &Arm, joints: &Joints, settings: &PlanSettings) -> f64 {
+    /// Margin and singular value at which the cost is the weight.
     const MARGIN: f64 = 0.1;
     const SINGULAR: f64 = 0.1;
-    const STEP: f64 = 0.01;
-    let inverse_square = |value: f64, scale: f64| (scale / value.max(0.01 * scale)).powi(2);
-    STEP * (inverse_square(chain.limit_margin(joints), MARGIN)
-        + inverse_square(chain.smallest_singular_value(joints), SINGULAR))
+    let weighed = |weight: f64, value: &dyn Fn() -> f64, scale| {
+        if weight > 0.0 { weight * inverse_square(value(), scale) } else { 0.0 }
+    };
+    weighed(settings.margin_weight, &|| arm.chain.limit_margin(joints), MARGIN)
+        + weighed(settings.singular_weight, &|| arm.chain.smallest_singular_value(joints), SINGULAR)
+}
+
+fn inverse_square(value: f64, scale: f64) -> f64 {
+    (scale / value.max(0.01 * scale)).powi(2)
 }
 
 fn squared_distance(a: &Joints, b: &Joints) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
-}
-
-/// The largest change of any joint.
-pub(crate) fn largest_jump(a: &Joints, b: &Joints) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }

@@ -37,6 +37,19 @@ impl<const D: usize> CubicSpline<D> {
         Some(Self { times_s, values, second })
     }
 
+    /// The spline that is not bent at its ends, where it may have any slope. Otherwise as [`Self::at_rest`].
+    pub(crate) fn unbent(times_s: Vec<f64>, values: Vec<[f64; D]>) -> Option<Self> {
+        let mut spline = Self::at_rest(times_s, values)?;
+        for d in 0..D {
+            let column: Vec<f64> = spline.values.iter().map(|row| row[d]).collect();
+            let second = natural_second_derivatives(&spline.times_s, &column);
+            for (row, value) in spline.second.iter_mut().zip(second) {
+                row[d] = value;
+            }
+        }
+        Some(spline)
+    }
+
     /// First and last time.
     pub(crate) fn span_s(&self) -> (f64, f64) {
         (self.times_s[0], self.times_s[self.times_s.len() - 1])
@@ -119,6 +132,25 @@ fn second_derivatives(times_s: &[f64], values: &[f64]) -> Vec<f64> {
     second
 }
 
+/// The second derivatives at the knots of the spline whose second derivatives vanish at both ends: the same system
+/// without its first and last row.
+fn natural_second_derivatives(times_s: &[f64], values: &[f64]) -> Vec<f64> {
+    let count = times_s.len();
+    let width = |i: usize| times_s[i + 1] - times_s[i];
+    let slope = |i: usize| (values[i + 1] - values[i]) / width(i);
+    let mut above = vec![0.0; count];
+    let mut second = vec![0.0; count];
+    for i in 1..count - 1 {
+        let pivot = 2.0 * (width(i - 1) + width(i)) - width(i - 1) * above[i - 1];
+        above[i] = width(i) / pivot;
+        second[i] = (6.0 * (slope(i) - slope(i - 1)) - width(i - 1) * second[i - 1]) / pivot;
+    }
+    for i in (1..count - 1).rev() {
+        second[i] -= above[i] * second[i + 1];
+    }
+    second
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +181,18 @@ mod tests {
         assert!(CubicSpline::at_rest(vec![0.0, 1.0, 1.0], vec![[0.0]; 3]).is_none());
         assert!(CubicSpline::at_rest(vec![0.0, f64::NAN], vec![[0.0]; 2]).is_none());
         assert!(CubicSpline::at_rest(vec![0.0], vec![[0.0]; 1]).is_none());
+    }
+
+    #[test]
+    fn an_unbent_spline_through_points_of_a_line_is_the_line() {
+        let line = CubicSpline::unbent(vec![0.0, 1.0, 3.0], vec![[0.0], [2.0], [6.0]]).unwrap();
+        assert!(
+            (line.at(2.2).value[0] - 4.4).abs() < 1e-12 && (line.at(0.0).velocity[0] - 2.0).abs() < 1e-12
+        );
+        // Of a corner: straight at its ends, and 6·(1 + 1) / 4 in the middle.
+        let bent = CubicSpline::unbent(vec![-1.0, 0.0, 1.0], vec![[1.0], [0.0], [1.0]]).unwrap();
+        assert_eq!((bent.at(-1.0).acceleration[0], bent.at(1.0).acceleration[0]), (0.0, 0.0));
+        assert!((bent.at(0.0).acceleration[0] - 3.0).abs() < 1e-12);
     }
 
     proptest! {

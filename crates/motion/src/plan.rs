@@ -1,181 +1,33 @@
-//! From a tool's waypoints to a joint trajectory that starts in the arm's present posture.
+//! From a tool's waypoints to a joint path that starts in the arm's present posture.
 
-use dreamitate_kinematics::{ChainError, IkError, Joints, MAX_JOINTS};
+use std::cell::Cell;
+
+use dreamitate_kinematics::{Joints, MAX_JOINTS};
+use nalgebra::Isometry3;
 
 use crate::arm::Arm;
-use crate::branches;
-use crate::clearance::{ClearanceError, ClearanceLimits, check_clearance};
+use crate::arm_plan::{ArmPlan, joints_of};
+use crate::branches::Graph;
+use crate::clearance::{ClearanceError, too_near};
 use crate::cubic_spline::CubicSpline;
-use crate::quintic;
+use crate::joint_move::{find_move, retreat};
+use crate::layers::{followed, sample, within};
+use crate::plan_error::PlanError;
+use crate::plan_settings::PlanSettings;
+use crate::smoothing::{Followed, Smoothing};
+use crate::tool_height::{Lift, height_of, kept_high};
 use crate::tool_path::{ToolPath, Waypoint, check, lead_in};
 use crate::tracking::track;
-use crate::trajectory::{JointTrajectory, TrajectoryPoint};
 
-/// Rest between the approach and the dream's motion. A controller's quintic from rest without acceleration to rest
-/// with the motion's first acceleration A stays below A all the way, so that no limit is passed there.
-const SETTLE_S: f64 = 0.1;
+/// Ways through the same postures that are tried before others are sought.
+const ATTEMPTS: usize = 16;
+/// Searches for a way around obstacles that may find none, in one plan.
+const VAIN_SEARCHES: usize = 3;
+/// The way to the first waypoint is not the dream's: a joint may go further on it than between two waypoints.
+const LEAD_JUMP_RAD: f64 = 1.0;
 
-/// Why there is no plan. Waypoints are counted from 0.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// Not enough waypoints for a motion.
-    #[error("{found} waypoints, at least 2 are needed")]
-    TooFewWaypoints {
-        /// How many there are.
-        found: usize,
-    },
-    /// A pose or time is NaN or infinite.
-    #[error("waypoint {waypoint} is not finite")]
-    NotFinite {
-        /// Which one.
-        waypoint: usize,
-    },
-    /// Waypoints out of order.
-    #[error("waypoint {waypoint} is at {time_s:.3} s, not after the one before it at {before_s:.3} s")]
-    TimesNotIncreasing {
-        /// Which one.
-        waypoint: usize,
-        /// Its time.
-        time_s: f64,
-        /// The time of the one before.
-        before_s: f64,
-    },
-    /// A setting is not a positive number.
-    #[error("setting {key} is {value}, it must be greater than 0 (limit_fraction at most 1)")]
-    BadSetting {
-        /// Its name.
-        key: &'static str,
-        /// Its value.
-        value: f64,
-    },
-    /// The start posture does not fit the arm.
-    #[error("start posture: {0}")]
-    Start(#[from] ChainError),
-    /// No posture puts the tool at a waypoint.
-    #[error("waypoint {waypoint}: {source}")]
-    Unreachable {
-        /// Which one.
-        waypoint: usize,
-        /// What the nearest posture leaves.
-        source: IkError,
-    },
-    /// Both waypoints are reached, a place between them is not.
-    #[error("{time_s:.3} s, after waypoint {waypoint}: {source}")]
-    UnreachableBetween {
-        /// The waypoint before.
-        waypoint: usize,
-        /// When, on the dream's clock.
-        time_s: f64,
-        /// What the nearest posture leaves.
-        source: IkError,
-    },
-    /// Every way to a waypoint needs another branch of postures.
-    #[error("branch jump of {jump_rad:.3} rad to waypoint {waypoint}, limit {limit_rad:.3} rad")]
-    BranchJump {
-        /// The waypoint after the jump.
-        waypoint: usize,
-        /// The smallest jump that any way needs.
-        jump_rad: f64,
-        /// The limit.
-        limit_rad: f64,
-    },
-    /// The joint path passes a position limit between waypoints.
-    #[error(
-        "joint '{joint}' would be at {value_rad:.4} rad, its limits are {lower_rad:.4} to {upper_rad:.4}"
-    )]
-    JointLimit {
-        /// The joint.
-        joint: String,
-        /// Where it would be.
-        value_rad: f64,
-        /// Its lower limit.
-        lower_rad: f64,
-        /// Its upper limit.
-        upper_rad: f64,
-    },
-    /// The arm or tool comes too near the table.
-    #[error(transparent)]
-    Clearance(#[from] ClearanceError),
-}
-
-/// How a plan is made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlanSettings {
-    /// Random postures looked for at each waypoint.
-    pub solutions: usize,
-    /// The most postures kept at a waypoint.
-    pub largest_layer: usize,
-    /// The largest change of a joint from one waypoint to the next, rad.
-    pub largest_jump_rad: f64,
-    /// Cost of being away from the start posture at the first waypoint, over the cost of joint travel.
-    pub home_weight: f64,
-    /// Knots a second of dreamed time.
-    pub rate_hz: f64,
-    /// The part of the velocity and acceleration limits that is used; the rest is the controller's.
-    pub limit_fraction: f64,
-    /// The time from rest to the first waypoint, s of dreamed time; shorter ones are tried when it cannot be done.
-    pub lead_s: f64,
-    /// How far above the table the tool comes from, m; higher ones are tried when it cannot be done.
-    pub lift_m: f64,
-    /// What is too near.
-    pub clearance: ClearanceLimits,
-    /// Of the random postures.
-    pub seed: u64,
-}
-
-impl Default for PlanSettings {
-    fn default() -> Self {
-        Self {
-            solutions: 24,
-            largest_layer: 96,
-            largest_jump_rad: 0.5,
-            home_weight: 0.05,
-            rate_hz: 100.0,
-            limit_fraction: 0.95,
-            lead_s: 0.4,
-            lift_m: 0.03,
-            clearance: ClearanceLimits::default(),
-            seed: 0,
-        }
-    }
-}
-
-/// A joint path that is not yet on the clock: an approach from the start posture, then the dream's motion.
-#[derive(Debug, Clone)]
-pub struct ArmPlan {
-    joint_names: Vec<String>,
-    dof: usize,
-    start: Joints,
-    /// On the dream's clock; begins at rest `lead_s` before the first waypoint.
-    path: CubicSpline<MAX_JOINTS>,
-    waypoint_times_s: Vec<f64>,
-    approach_s: f64,
-    least_time_scale: f64,
-}
-
-/// How the dream's clock runs on the trajectories' clock; one for all arms of a dream, so that they stay together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Schedule {
-    /// Executed time over dreamed time, at least 1.
-    pub time_scale: f64,
-    /// Trajectory time of the dream's time 0, s.
-    pub dream_zero_s: f64,
-}
-
-impl Schedule {
-    /// The fastest schedule that every arm can keep; 1 and 0 s without plans.
-    pub fn common(plans: &[&ArmPlan]) -> Self {
-        let time_scale = plans.iter().map(|p| p.least_time_scale).fold(1.0, f64::max);
-        let dream_zero_s = plans
-            .iter()
-            .map(|p| p.approach_s - time_scale * p.path.span_s().0)
-            .reduce(f64::max)
-            .unwrap_or_default();
-        Self { time_scale, dream_zero_s }
-    }
-}
-
-/// Plans the motion of one arm from a posture through all waypoints; the table is looked at, other arms are not.
+/// Plans the motion of one arm from a posture through all waypoints; the table, obstacles and the arm itself are looked
+/// at, other arms are not.
 ///
 /// # Errors
 /// [`PlanError`], with the value and the limit.
@@ -188,135 +40,280 @@ pub fn plan(
     check(waypoints)?;
     settings.check()?;
     let start = arm.chain.joints(start)?;
-    // From the wanted lead to none: a tool that enters at the edge of the arm's reach may have no room behind it.
-    let mut first_error = None;
-    for (lead_s, lift_m) in [
+    // From the wanted lead to a short one, then none: a tool that enters at the edge of the arm's reach may have no
+    // room behind it.
+    let leads = [
         (settings.lead_s, settings.lift_m),
         (settings.lead_s, 2.0 * settings.lift_m + 0.03),
         (0.5 * settings.lead_s, settings.lift_m),
-    ] {
-        match plan_with_lead(arm, waypoints, &start, lead_s, lift_m, settings) {
+        (2.0 * settings.lead_s, settings.lift_m),
+    ];
+    let (waypoints, lift) = kept_high(arm, waypoints, &leads, settings)?;
+    if settings.check_collisions {
+        if let Some(error) = too_near(arm, &start, &settings.clearance, 0.0) {
+            return Err(error.into());
+        }
+        tool_above_table(arm, &waypoints, settings)?;
+    }
+    let task = Task { arm, waypoints: &waypoints, lift, start: &start, vain_searches: Cell::new(0) };
+    // More postures where a few do not join; asking for every layer at once asks for that.
+    let thorough = PlanSettings { every_layer: true, solutions: 4 * settings.solutions, ..settings.clone() };
+    let efforts = if settings.every_layer { vec![settings] } else { vec![settings, &thorough] };
+    let mut refused = None;
+    for effort in efforts {
+        match task.plan(&leads, effort) {
             Ok(plan) => return Ok(plan),
-            Err(error) => {
-                first_error.get_or_insert(error);
+            Err(error @ PlanError::Unreachable { .. }) => return Err(error),
+            // The last words of the most thorough search say most, unless they are of a jump.
+            Err(error) => match (&refused, &error) {
+                (Some(PlanError::Clearance(_)), PlanError::BranchJump { .. })
+                | (Some(PlanError::NoWayAround { .. }), _) => {}
+                _ => refused = Some(error),
+            },
+        }
+    }
+    Err(refused.unwrap_or(PlanError::TooFewWaypoints { found: waypoints.len() }))
+}
+
+/// What one arm is to do.
+struct Task<'a> {
+    arm: &'a Arm,
+    waypoints: &'a [Waypoint],
+    lift: Option<Lift>,
+    start: &'a Joints,
+    /// Searches for a way around obstacles that found none.
+    vain_searches: Cell<usize>,
+}
+
+/// Where time has to be stretched by more, other ways to the first waypoint are tried too.
+const STRETCHED: f64 = 1.5;
+
+/// What is in the way of a path through certain postures, and after which of them.
+struct Hindrance {
+    after: usize,
+    error: PlanError,
+}
+
+impl Task<'_> {
+    fn plan(&self, leads: &[(f64, f64)], settings: &PlanSettings) -> Result<ArmPlan, PlanError> {
+        let poses = self.flange_poses(self.waypoints);
+        let layers = sample(&self.arm.chain, &poses, self.start, settings)?;
+        let mut first_error = None;
+        let mut best: Option<ArmPlan> = None;
+        for &(lead_s, lift_m) in leads {
+            let Some(lead) = lead_in(self.waypoints, lead_s, lift_m) else { continue };
+            let lead_pose = self.arm.base_from_flange(&lead.world_from_tool);
+            let first = layers.first().map_or(&[][..], Vec::as_slice);
+            let before = followed(&self.arm.chain, &lead_pose, first, LEAD_JUMP_RAD);
+            if before.is_empty() {
+                continue;
+            }
+            let all: Vec<Waypoint> = std::iter::once(lead).chain(self.waypoints.iter().copied()).collect();
+            let mut with_lead = vec![before];
+            with_lead.extend(layers.iter().cloned());
+            match self.through(&all, &with_lead, settings) {
+                Ok(plan) if plan.least_time_scale <= STRETCHED => return Ok(plan),
+                Ok(plan) => {
+                    if best.as_ref().is_none_or(|best| plan.least_time_scale < best.least_time_scale) {
+                        best = Some(plan);
+                    }
+                }
+                // What stands in the way of the waypoints themselves stands there whatever comes before them.
+                Err(error @ PlanError::BranchJump { .. }) if error.waypoint() > Some(1) => {
+                    return Err(error.counted_without(1));
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error.counted_without(1));
+                }
             }
         }
+        match self.through(self.waypoints, &layers, settings) {
+            Ok(plan) => match best {
+                Some(best) if best.least_time_scale <= plan.least_time_scale => Ok(best),
+                _ => Ok(plan),
+            },
+            Err(error) if best.is_some() => best.ok_or(error),
+            Err(error @ PlanError::BranchJump { .. }) => Err(error),
+            Err(error) => Err(first_error.unwrap_or(error)),
+        }
     }
-    match plan_without_lead(arm, waypoints, &start, settings) {
-        Ok(plan) => Ok(plan),
-        // What stands in the way of the waypoints themselves says more than what stands in the way of the lead.
-        Err(error @ (PlanError::Unreachable { .. } | PlanError::BranchJump { .. })) => Err(error),
-        Err(error) => Err(first_error.unwrap_or(error)),
+
+    fn flange_poses(&self, waypoints: &[Waypoint]) -> Vec<Isometry3<f64>> {
+        waypoints.iter().map(|w| self.arm.base_from_flange(&w.world_from_tool)).collect()
+    }
+
+    /// Plans through `all`, of which the last ones are the dream's own.
+    fn through(
+        &self,
+        all: &[Waypoint],
+        layers: &[Vec<Joints>],
+        settings: &PlanSettings,
+    ) -> Result<ArmPlan, PlanError> {
+        let tool_path = ToolPath::through(all)?;
+        let times_s: Vec<f64> = all.iter().map(|w| w.time_s).collect();
+        let mut jump_limits_rad = vec![settings.largest_jump_rad; all.len() - 1];
+        for limit in jump_limits_rad.iter_mut().take(all.len() - self.waypoints.len()) {
+            *limit = limit.max(LEAD_JUMP_RAD);
+        }
+        let mut graph = Graph::new(self.arm, layers, &times_s, &jump_limits_rad, self.start, settings);
+        let mut first_error = None;
+        for attempt in 0..ATTEMPTS {
+            let way = match graph.cheapest() {
+                Ok(way) => way,
+                Err(error) => return Err(first_error.unwrap_or(error)),
+            };
+            let postures = graph.postures(&way);
+            match self.realised(&tool_path, all, &postures, &jump_limits_rad, settings) {
+                Ok(plan) => return Ok(plan),
+                Err(hindrance) => {
+                    // What hindered is wider than one pair of postures: look further away each time.
+                    graph.block(&way, hindrance.after, 0.05 * 1.3f64.powi(attempt as i32));
+                    first_error.get_or_insert(hindrance.error);
+                }
+            }
+        }
+        Err(first_error.unwrap_or(PlanError::TooFewWaypoints { found: all.len() }))
+    }
+
+    /// The plan through postures, as smooth as it can be.
+    fn realised(
+        &self,
+        tool_path: &ToolPath,
+        all: &[Waypoint],
+        postures: &[Joints],
+        jump_limits_rad: &[f64],
+        settings: &PlanSettings,
+    ) -> Result<ArmPlan, Hindrance> {
+        let arm = self.arm;
+        let scale = |path: &CubicSpline<MAX_JOINTS>| least_time_scale(arm, path, settings);
+        let tracked = |postures: &[Joints]| track(arm, tool_path, all, postures, settings);
+        let plain = tracked(postures).map_err(hindrance)?;
+        let smooth = (settings.smooth && scale(&plain) > 1.0).then(|| {
+            let smoothing = Smoothing {
+                arm,
+                base_from_flange: &self.flange_poses(all),
+                times_s: &all.iter().map(|w| w.time_s).collect::<Vec<_>>(),
+                follow: &|postures| tracked(postures).ok(),
+                is_good: &|q| may_replace(arm, q, postures, jump_limits_rad),
+                time_scale: &scale,
+            };
+            let found = smoothing.smoothed(&Followed { postures: postures.to_vec(), path: plain.clone() })?;
+            self.is_clear(&found.path, all, settings).is_ok().then_some(found.path)
+        });
+        let path = match smooth.flatten() {
+            Some(smooth) => smooth,
+            None => {
+                self.is_clear(&plain, all, settings)?;
+                plain
+            }
+        };
+        let (first_s, last_s) = path.span_s();
+        let [first, last] = [first_s, last_s].map(|t| joints_of(&path.at(t).value, arm.chain.dof()));
+        let moved = |from: &Joints, to: &Joints, what| {
+            // Where a few searches found none, others would take as long: only straight ways are taken then.
+            let most_checks = if self.vain_searches.get() < VAIN_SEARCHES { settings.most_checks } else { 0 };
+            let limited = PlanSettings { most_checks, ..settings.clone() };
+            find_move(arm, from, to, what, &limited).map_err(|error| {
+                self.vain_searches.set(self.vain_searches.get() + 1);
+                Hindrance { after: 0, error }
+            })
+        };
+        let approach = moved(self.start, &first, "to the first waypoint")?;
+        let mut away = Vec::new();
+        let (lift, retreat_m) = retreat(arm, &last, settings).unzip();
+        away.extend(lift);
+        if settings.return_home {
+            let from = away.last().and_then(|m| m.points.last()).map_or(last, |p| p.positions);
+            away.push(moved(&from, self.start, "home")?);
+        }
+        Ok(ArmPlan {
+            joint_names: arm.joint_names(),
+            dof: arm.chain.dof(),
+            least_time_scale: scale(&path),
+            path,
+            tool_path: tool_path.clone(),
+            waypoint_times_s: self.waypoints.iter().map(|w| w.time_s).collect(),
+            approach,
+            retreat: away,
+            retreat_m: retreat_m.unwrap_or(0.0),
+            lift: self.lift,
+        })
+    }
+
+    /// Whether a path keeps within limits and clear of everything.
+    fn is_clear(
+        &self,
+        path: &CubicSpline<MAX_JOINTS>,
+        all: &[Waypoint],
+        settings: &PlanSettings,
+    ) -> Result<(), Hindrance> {
+        for &time_s in path.times_s() {
+            let joints = joints_of(&path.at(time_s).value, self.arm.chain.dof());
+            let error = match within_limits(self.arm, &joints) {
+                Err(error) => Some(error),
+                Ok(()) if settings.check_collisions => {
+                    too_near(self.arm, &joints, &settings.clearance, time_s).map(PlanError::Clearance)
+                }
+                Ok(()) => None,
+            };
+            if let Some(error) = error {
+                let after = all.iter().take_while(|w| w.time_s < time_s).count().saturating_sub(1);
+                return Err(Hindrance { after, error });
+            }
+        }
+        Ok(())
     }
 }
 
-fn plan_with_lead(
-    arm: &Arm,
-    waypoints: &[Waypoint],
-    start: &Joints,
-    lead_s: f64,
-    lift_m: f64,
-    settings: &PlanSettings,
-) -> Result<ArmPlan, PlanError> {
-    let lead =
-        lead_in(waypoints, lead_s, lift_m).ok_or(PlanError::TooFewWaypoints { found: waypoints.len() })?;
-    let with_lead: Vec<Waypoint> = std::iter::once(lead).chain(waypoints.iter().copied()).collect();
-    plan_through(arm, &with_lead, waypoints, start, settings).map_err(PlanError::counted_without_lead)
+/// Where the tool's path cannot be followed.
+fn hindrance(error: PlanError) -> Hindrance {
+    let after = match &error {
+        PlanError::UnreachableBetween { waypoint, .. } => *waypoint,
+        PlanError::BranchJump { waypoint, .. } => waypoint.saturating_sub(1),
+        _ => 0,
+    };
+    Hindrance { after, error }
 }
 
-fn plan_without_lead(
-    arm: &Arm,
-    waypoints: &[Waypoint],
-    start: &Joints,
-    settings: &PlanSettings,
-) -> Result<ArmPlan, PlanError> {
-    plan_through(arm, waypoints, waypoints, start, settings)
-}
-
-/// Plans through `all`, of which the last ones are the dream's own.
-fn plan_through(
-    arm: &Arm,
-    all: &[Waypoint],
-    dreamed: &[Waypoint],
-    start: &Joints,
-    settings: &PlanSettings,
-) -> Result<ArmPlan, PlanError> {
-    let path = ToolPath::through(all)?;
-    let poses: Vec<_> = all.iter().map(|w| arm.base_from_flange(&w.world_from_tool)).collect();
-    // The way to the first waypoint is not the dream's: it may take longer than from one waypoint to the next.
-    const LEAD_JUMP_RAD: f64 = 1.0;
-    let mut jump_limits_rad = vec![settings.largest_jump_rad; all.len() - 1];
-    for limit in jump_limits_rad.iter_mut().take(all.len() - dreamed.len()) {
-        *limit = limit.max(LEAD_JUMP_RAD);
-    }
-    let postures = branches::choose(&arm.chain, &poses, start, &jump_limits_rad, settings)?;
-    let path = track(arm, &path, all, &postures, settings)?;
-
-    let dof = arm.chain.dof();
+/// Stretching time by k divides velocities by k and accelerations by k².
+fn least_time_scale(arm: &Arm, path: &CubicSpline<MAX_JOINTS>, settings: &PlanSettings) -> f64 {
     let (velocity, acceleration) = path.peaks();
-    let mut least_time_scale = 1.0f64;
-    for joint in 0..dof {
+    (0..arm.chain.dof()).fold(1.0f64, |scale, joint| {
         let velocity_limit = settings.limit_fraction * arm.limits.velocity_rad_s[joint];
         let acceleration_limit = settings.limit_fraction * arm.limits.acceleration_rad_s2[joint];
-        // Stretching time by k divides velocities by k and accelerations by k².
-        least_time_scale = least_time_scale
-            .max(velocity[joint] / velocity_limit)
-            .max((acceleration[joint] / acceleration_limit).sqrt());
-    }
-    let first = joints_of(&path.at(path.span_s().0).value, dof);
-    let approach_s = (0..dof)
-        .map(|joint| {
-            quintic::rest_to_rest_s(
-                first[joint] - start[joint],
-                settings.limit_fraction * arm.limits.velocity_rad_s[joint],
-                settings.limit_fraction * arm.limits.acceleration_rad_s2[joint],
-            )
-        })
-        .fold(0.0, f64::max)
-        + SETTLE_S;
-    let plan = ArmPlan {
-        joint_names: arm.joint_names(),
-        dof,
-        start: *start,
-        path,
-        waypoint_times_s: dreamed.iter().map(|w| w.time_s).collect(),
-        approach_s,
-        least_time_scale,
+        scale.max(velocity[joint] / velocity_limit).max((acceleration[joint] / acceleration_limit).sqrt())
+    })
+}
+
+/// Whether smoother postures jump no further than they may and come no nearer to limits and singularities than the
+/// others did, or than they need to care about.
+fn may_replace(arm: &Arm, smooth: &[Joints], plain: &[Joints], jump_limits_rad: &[f64]) -> bool {
+    const MARGIN: f64 = 0.1;
+    const SINGULAR: f64 = 0.1;
+    let least = |postures: &[Joints], value: &dyn Fn(&Joints) -> f64, enough: f64| {
+        postures.iter().map(value).fold(enough, f64::min)
     };
-    let trajectory = plan.trajectory(&Schedule::common(&[&plan]));
-    for point in trajectory.sampled(settings.rate_hz) {
-        check_limits(arm, &point.positions)?;
-    }
-    check_clearance(&[(arm, &trajectory)], &settings.clearance)?;
-    Ok(plan)
+    let margin = |q: &Joints| arm.chain.limit_margin(q);
+    let singular = |q: &Joints| arm.chain.smallest_singular_value(q);
+    smooth.windows(2).zip(jump_limits_rad).all(|(pair, limit)| within(&pair[0], &pair[1], *limit))
+        && least(smooth, &margin, MARGIN) >= 0.9 * least(plain, &margin, MARGIN)
+        && least(smooth, &singular, SINGULAR) >= 0.9 * least(plain, &singular, SINGULAR)
 }
 
-impl PlanError {
-    /// The waypoint that it is about, if it is about one.
-    pub fn waypoint(&self) -> Option<usize> {
-        match self {
-            Self::NotFinite { waypoint }
-            | Self::TimesNotIncreasing { waypoint, .. }
-            | Self::Unreachable { waypoint, .. }
-            | Self::UnreachableBetween { waypoint, .. }
-            | Self::BranchJump { waypoint, .. } => Some(*waypoint),
-            _ => None,
+/// Whatever the posture, the tool is where the waypoint is.
+fn tool_above_table(arm: &Arm, waypoints: &[Waypoint], settings: &PlanSettings) -> Result<(), PlanError> {
+    let limit_m = settings.clearance.tool_table_m;
+    let heights = waypoints.iter().map(|w| (height_of(arm, &w.world_from_tool), w.time_s));
+    match heights.min_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((clearance_m, time_s)) if clearance_m < limit_m => {
+            let arm = arm.name.clone();
+            Err(ClearanceError::Table { arm, part: "tool", clearance_m, limit_m, time_s }.into())
         }
-    }
-
-    /// The same error with waypoints counted from the dream's first one, not from the lead before it.
-    fn counted_without_lead(mut self) -> Self {
-        if let Self::Unreachable { waypoint, .. }
-        | Self::UnreachableBetween { waypoint, .. }
-        | Self::BranchJump { waypoint, .. } = &mut self
-        {
-            *waypoint = waypoint.saturating_sub(1);
-        }
-        self
+        _ => Ok(()),
     }
 }
 
-fn check_limits(arm: &Arm, joints: &Joints) -> Result<(), PlanError> {
+fn within_limits(arm: &Arm, joints: &Joints) -> Result<(), PlanError> {
     for (joint, &value_rad) in arm.chain.moving_joints().iter().zip(joints) {
         let (lower_rad, upper_rad) = (joint.limits.lower, joint.limits.upper);
         if !(lower_rad..=upper_rad).contains(&value_rad) {
@@ -324,98 +321,4 @@ fn check_limits(arm: &Arm, joints: &Joints) -> Result<(), PlanError> {
         }
     }
     Ok(())
-}
-
-impl PlanSettings {
-    fn check(&self) -> Result<(), PlanError> {
-        let positive = [
-            ("solutions", self.solutions as f64),
-            ("largest_layer", self.largest_layer as f64),
-            ("largest_jump_rad", self.largest_jump_rad),
-            ("rate_hz", self.rate_hz),
-            ("limit_fraction", self.limit_fraction),
-            ("lead_s", self.lead_s),
-        ];
-        match positive.into_iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
-            Some((key, value)) => Err(PlanError::BadSetting { key, value }),
-            None if self.limit_fraction > 1.0 => {
-                Err(PlanError::BadSetting { key: "limit_fraction", value: self.limit_fraction })
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl ArmPlan {
-    /// The stretch of time that this arm needs to keep its limits; 1 if it can follow the dream as it is.
-    pub fn least_time_scale(&self) -> f64 {
-        self.least_time_scale
-    }
-
-    /// How long the way from the start posture to where the dream's motion begins takes, s.
-    pub fn approach_s(&self) -> f64 {
-        self.approach_s
-    }
-
-    /// The trajectory on a schedule: rest, approach, dream. The approach ends as the dream's motion begins.
-    ///
-    /// A schedule faster than [`Schedule::common`] of this plan passes the arm's limits.
-    pub fn trajectory(&self, schedule: &Schedule) -> JointTrajectory {
-        /// Time between points on the way to the dream; one quintic, so that more would say nothing new.
-        const APPROACH_STEP_S: f64 = 0.05;
-        let scale = schedule.time_scale;
-        let on_clock = |dream_s: f64| schedule.dream_zero_s + scale * dream_s;
-        let motion_s = on_clock(self.path.span_s().0);
-        let first = joints_of(&self.path.at(self.path.span_s().0).value, self.dof);
-        let rest = |time_s: f64, positions: Joints| TrajectoryPoint {
-            time_s,
-            positions,
-            velocities: positions.iter().map(|_| 0.0).collect(),
-            accelerations: positions.iter().map(|_| 0.0).collect(),
-        };
-
-        let mut points = Vec::new();
-        let first_at_rest_s = motion_s - SETTLE_S;
-        let width_s = self.approach_s - SETTLE_S;
-        // A wait shorter than a microsecond is rounding, and no controller takes two points that close.
-        let wait_s = if first_at_rest_s - width_s > 1e-6 { first_at_rest_s - width_s } else { 0.0 };
-        if wait_s > 0.0 {
-            points.push(rest(0.0, self.start));
-        }
-        let pieces = (width_s / APPROACH_STEP_S).ceil() as usize;
-        for piece in 0..pieces {
-            let since_s = width_s * piece as f64 / pieces as f64;
-            let mut point = rest(wait_s + since_s, self.start);
-            for joint in 0..self.dof {
-                let (from, to) = (self.start[joint], first[joint]);
-                let [position, velocity, acceleration] =
-                    quintic::between([from, 0.0, 0.0], [to, 0.0, 0.0], width_s, since_s);
-                point.positions[joint] = position;
-                point.velocities[joint] = velocity;
-                point.accelerations[joint] = acceleration;
-            }
-            points.push(point);
-        }
-        points.push(rest(first_at_rest_s.max(0.0), first));
-        // The dream's motion begins at rest but not without acceleration, which the settling takes up.
-        points.extend(self.path.times_s().iter().map(|&dream_s| {
-            let state = self.path.at(dream_s);
-            TrajectoryPoint {
-                time_s: on_clock(dream_s),
-                positions: joints_of(&state.value, self.dof),
-                velocities: joints_of(&state.velocity.map(|v| v / scale), self.dof),
-                accelerations: joints_of(&state.acceleration.map(|a| a / (scale * scale)), self.dof),
-            }
-        }));
-        JointTrajectory {
-            joint_names: self.joint_names.clone(),
-            points,
-            waypoint_times_s: self.waypoint_times_s.iter().map(|&t| on_clock(t)).collect(),
-            time_scale: scale,
-        }
-    }
-}
-
-fn joints_of(row: &[f64; MAX_JOINTS], dof: usize) -> Joints {
-    row.iter().take(dof).copied().collect()
 }

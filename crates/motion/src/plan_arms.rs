@@ -6,8 +6,11 @@ use std::time::Instant;
 use dreamitate_kinematics::Joints;
 
 use crate::arm::Arm;
+use crate::arm_plan::{ArmPlan, Schedule};
 use crate::clearance::{Clearance, ClearanceError, check_clearance};
-use crate::plan::{ArmPlan, PlanError, PlanSettings, Schedule, plan};
+use crate::plan::plan;
+use crate::plan_error::PlanError;
+use crate::plan_settings::PlanSettings;
 use crate::tool_path::Waypoint;
 use crate::trajectory::JointTrajectory;
 
@@ -29,6 +32,10 @@ pub struct ArmTask {
 pub struct ArmsPlan {
     /// One an arm.
     pub trajectories: Vec<JointTrajectory>,
+    /// What they were made of, for [`crate::path_quality`]; one an arm.
+    pub plans: Vec<ArmPlan>,
+    /// The clock that they are on.
+    pub schedule: Schedule,
     /// How long each arm's planning took, s.
     pub plan_seconds: Vec<f64>,
     /// The smallest distances on the way.
@@ -94,5 +101,5 @@ pub fn plan_arms(tasks: &[ArmTask], settings: &PlanSettings) -> Result<ArmsPlan,
     let ways: Vec<(&Arm, &JointTrajectory)> =
         tasks.iter().map(|task| &*task.arm).zip(&trajectories).collect();
     let clearance = check_clearance(&ways, &settings.clearance)?;
-    Ok(ArmsPlan { trajectories, plan_seconds, clearance })
+    Ok(ArmsPlan { trajectories, plans, schedule, plan_seconds, clearance })
 }

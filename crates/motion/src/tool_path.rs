@@ -3,7 +3,7 @@
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 
 use crate::cubic_spline::CubicSpline;
-use crate::plan::PlanError;
+use crate::plan_error::PlanError;
 
 /// Where the tool is at one time of the dream.
 #[derive(Debug, Clone, Copy, PartialEq)]

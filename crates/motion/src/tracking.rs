@@ -3,9 +3,10 @@
 use dreamitate_kinematics::{IkSettings, InverseKinematics, Joints, MAX_JOINTS};
 
 use crate::arm::Arm;
-use crate::branches::largest_jump;
 use crate::cubic_spline::CubicSpline;
-use crate::plan::{PlanError, PlanSettings};
+use crate::layers::largest_jump;
+use crate::plan_error::PlanError;
+use crate::plan_settings::PlanSettings;
 use crate::tool_path::{ToolPath, Waypoint};
 
 /// A joint path whose knots are at least as dense as the settings' rate and include each waypoint's time.

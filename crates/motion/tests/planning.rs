@@ -130,6 +130,27 @@ fn a_slow_dream_keeps_its_timing_and_a_fast_one_is_stretched() {
 }
 
 #[test]
+fn a_joint_to_spare_lets_a_fast_dream_be_stretched_less() {
+    let arm = arm("left");
+    let fast: Vec<_> = push_and_turn()
+        .into_iter()
+        .enumerate()
+        .map(|(i, mut w)| {
+            // Back and forth, as a tracker's noise goes.
+            w.world_from_tool.translation.y += 0.02 * f64::from(u8::from(i % 2 == 0));
+            w
+        })
+        .collect();
+    let stretch = |smooth: bool| {
+        let settings = PlanSettings { smooth, ..PlanSettings::default() };
+        plan(&arm, &fast, &arm.home, &settings).unwrap().least_time_scale()
+    };
+    let (smooth, plain) = (stretch(true), stretch(false));
+    assert!(plain > 1.2 && smooth < 0.97 * plain, "{smooth} {plain}");
+    check_plan(&arm, &fast, &PlanSettings::default()).unwrap();
+}
+
+#[test]
 fn the_same_plan_twice_is_the_same_bit_for_bit() {
     let arm = arm("right");
     let mirrored: Vec<_> = push_and_turn()
