@@ -21,7 +21,7 @@ pub use arm::{Arm, ArmError, ArmLimits, ToolBody};
 pub use clearance::{
     Clearance, ClearanceError, ClearanceLimits, check_clearance, measure_clearance, segment_distance_m,
 };
-pub use config::{ConfigError, RobotConfig, ToolMount};
+pub use config::{ConfigError, DriverProfile, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
 pub use plan::{ArmPlan, PlanError, PlanSettings, Schedule, plan};
 pub use plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};

@@ -6,6 +6,7 @@
 mod arm_files;
 mod dream_waypoints;
 mod execution;
+mod faults;
 mod joint_monitor;
 pub mod node;
 pub mod simulated_node;
