@@ -61,6 +61,17 @@ impl JointTrajectory {
         Some(state)
     }
 
+    /// Makes it last `factor` times as long: velocities fall by it, accelerations by its square.
+    pub fn stretch(&mut self, factor: f64) {
+        for point in &mut self.points {
+            point.time_s *= factor;
+            point.velocities.iter_mut().for_each(|v| *v /= factor);
+            point.accelerations.iter_mut().for_each(|a| *a /= factor * factor);
+        }
+        self.waypoint_times_s.iter_mut().for_each(|t| *t *= factor);
+        self.time_scale *= factor;
+    }
+
     /// The states at a fixed rate from start to end, both included.
     pub fn sampled(&self, rate_hz: f64) -> impl Iterator<Item = TrajectoryPoint> + '_ {
         let last = (self.duration_s() * rate_hz).ceil() as usize;

@@ -19,6 +19,8 @@ pub struct ConfiguredArm {
     pub arm: Arm,
     /// The robot's file.
     pub robot: RobotConfig,
+    /// The planning group's name in the vendor's way: prefix and robot, `L_xarm7`.
+    pub group: String,
 }
 
 /// Why the files give no arm.
@@ -106,7 +108,8 @@ pub fn arm_of_rig(
         Arm::new(arm, &robot, mount, &tool_mount, body)
     };
     let built = put_together().map_err(|source| ArmFilesError::Arm { arm: arm.to_owned(), source })?;
-    Ok(ConfiguredArm { tool: tool.to_owned(), arm: built, robot })
+    let group = format!("{}{}", mount.joint_prefix, mount.robot);
+    Ok(ConfiguredArm { tool: tool.to_owned(), arm: built, robot, group })
 }
 
 #[cfg(test)]

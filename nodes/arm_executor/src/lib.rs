@@ -8,6 +8,7 @@ mod dream_waypoints;
 mod execution;
 mod faults;
 mod joint_monitor;
+mod moveit;
 pub mod node;
 pub mod simulated_node;
 mod simulation;
@@ -20,3 +21,4 @@ pub use summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
     JointSummary, PlannedPoint,
 };
+pub use summary_of_run::plan_summary;

@@ -13,7 +13,10 @@ use dreamitate_msgs::control_msgs::FollowJointTrajectory;
 use dreamitate_msgs::dreamitate_msgs::{
     Execute, ExecuteFeedback, ExecuteGoal, ExecuteResult, ToolTrajectory,
 };
-use dreamitate_msgs::moveit_msgs::{DisplayTrajectory, MoveItErrorCodes, RobotTrajectory};
+use dreamitate_msgs::moveit_msgs::{
+    DisplayTrajectory, ExecuteTrajectory, ExecuteTrajectoryGoal, ExecuteTrajectoryResult, MoveItErrorCodes,
+    RobotTrajectory,
+};
 use dreamitate_msgs::sensor_msgs::JointState;
 use dreamitate_msgs::std_msgs;
 use dreamitate_msgs::std_srvs::{Trigger, TriggerResponse};
@@ -25,10 +28,11 @@ use crate::arm_files::{arms_of_task, config_folder};
 use crate::dream_waypoints::{DreamTrajectories, waypoints};
 use crate::execution::{ArmMotion, ExecutionError, Patience, execute};
 use crate::joint_monitor::JointMonitor;
+use crate::moveit;
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
 use crate::summary_of_run;
 use crate::trajectory_message::to_message;
-use dreamitate_motion::Arm;
+use dreamitate_motion::{Arm, JointTrajectory};
 use dreamitate_motion::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 use dreamitate_motion::{PlanError, PlanSettings};
 
@@ -42,26 +46,37 @@ struct Parameters {
     start_delay_s: f64,
     autostart: bool,
     confirm: bool,
+    accept_partial_paths: bool,
 }
 
 /// An arm with its ways to the outside.
 struct DrivenArm {
     tool: String,
+    group: String,
     arm: Arc<Arm>,
     joints: JointMonitor,
     driver: ActionClient<FollowJointTrajectory>,
     plan: Publisher<DisplayTrajectory>,
 }
 
+impl DrivenArm {
+    fn motion<'a>(&'a self, trajectory: &'a JointTrajectory) -> ArmMotion<'a> {
+        ArmMotion { arm: &self.arm.name, driver: &self.driver, joints: &self.joints, trajectory }
+    }
+}
+
 struct Executor {
     arms: Vec<DrivenArm>,
     tools: Vec<String>,
     min_waypoints: usize,
+    accept_partial_paths: bool,
     patience: Patience,
     confirm: bool,
     settings: PlanSettings,
     dreams: Mutex<DreamTrajectories>,
     summary: Publisher<std_msgs::String>,
+    /// All arms' plans in MoveIt's topic.
+    display: Publisher<DisplayTrajectory>,
     /// Held while arms are planned for or move: one dream at a time.
     turn: TurnMutex<()>,
     /// True while a person is waited for.
@@ -108,6 +123,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             driver: node.action_client(&action)?,
             plan: node.publisher(&format!("plan/{}", arm.name), Qos::latched())?,
             tool: configured.tool,
+            group: configured.group,
             arm: Arc::new(arm),
         });
     }
@@ -115,6 +131,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         tools: driven.iter().map(|arm| arm.tool.clone()).collect(),
         arms: driven,
         min_waypoints: usize::try_from(parameters.min_waypoints)?,
+        accept_partial_paths: parameters.accept_partial_paths,
         patience: Patience {
             driver: Duration::from_secs_f64(parameters.driver_timeout_s),
             joint_state: Duration::from_secs_f64(parameters.joint_state_timeout_s),
@@ -124,6 +141,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         settings: PlanSettings::default(),
         dreams: Mutex::default(),
         summary: node.publisher("execution/summary", Qos::latched())?,
+        display: node.publisher("display_planned_path", Qos::latched())?,
         turn: TurnMutex::new(()),
         awaits_confirmation: watch::Sender::new(false),
     });
@@ -171,6 +189,10 @@ fn declare(
             Declaration::new("autostart", true)
                 .about("Execute a dream as soon as it came, without being asked"),
         )?,
+        accept_partial_paths: p.declare(
+            Declaration::new("accept_partial_paths", false)
+                .about("Whether compute_cartesian_path says SUCCESS where it went only part of the way"),
+        )?,
         confirm: p.declare(
             Declaration::new("confirm", false).about("Wait for the service ~/confirm before anything moves"),
         )?,
@@ -186,16 +208,92 @@ impl Executor {
             let message = if success { "the arms will move" } else { "nothing waits to be confirmed" };
             std::future::ready(TriggerResponse { success, message: message.to_owned() })
         })?;
+        let executor = self.clone();
+        moveit::serve(node, move || executor.cell(), self.accept_partial_paths)?;
+        let (executor, accept_trajectory) = (self.clone(), self.clone());
+        let accept_trajectory = move |_: &ExecuteTrajectoryGoal| accept_trajectory.is_free();
+        node.action_server::<ExecuteTrajectory, _, _, _>(
+            "execute_trajectory",
+            accept_trajectory,
+            move |goal| {
+                let executor = executor.clone();
+                async move { executor.on_trajectory(goal).await }
+            },
+        )?;
         let accept = {
             let executor = self.clone();
-            move |_: &ExecuteGoal| {
-                executor.turn.try_lock().map(drop).map_err(|_| "another dream is being executed".to_owned())
-            }
+            move |_: &ExecuteGoal| executor.is_free()
         };
         node.action_server::<Execute, _, _, _>("execute", accept, move |goal| {
             let executor = self.clone();
             async move { executor.on_request(goal).await }
         })
+    }
+
+    /// Refuses a goal while another one is worked on.
+    fn is_free(&self) -> Result<(), String> {
+        self.turn.try_lock().map(drop).map_err(|_| "another motion is being executed".to_owned())
+    }
+
+    /// The arms as MoveIt's services see them.
+    fn cell(&self) -> moveit::Cell {
+        let arm = |arm: &DrivenArm| moveit::CellArm {
+            arm: arm.arm.clone(),
+            group: arm.group.clone(),
+            now: arm.joints.fresh(self.patience.joint_state).ok().map(|state| state.positions),
+        };
+        moveit::Cell { arms: self.arms.iter().map(arm).collect(), limits: self.settings.clearance }
+    }
+
+    /// Works on a goal of MoveIt's action: a trajectory that somebody else planned.
+    async fn on_trajectory(&self, goal: Goal<ExecuteTrajectory>) -> Outcome<ExecuteTrajectoryResult> {
+        let turn = self.turn.lock().await;
+        let ended = self.follow(&goal).await;
+        drop(turn);
+        let result = |error_code| ExecuteTrajectoryResult { error_code };
+        match ended {
+            Ok(()) => Outcome::Succeeded(result(moveit::success())),
+            Err(refusal) if refusal.code == MoveItErrorCodes::PREEMPTED => {
+                Outcome::Canceled(result(refusal.into()))
+            }
+            Err(refusal) => Outcome::Aborted(result(refusal.into())),
+        }
+    }
+
+    async fn follow(&self, goal: &Goal<ExecuteTrajectory>) -> Result<(), moveit::Refusal> {
+        let cell = self.cell();
+        let trajectories = moveit::trajectories(&cell, &goal.goal().trajectory)?;
+        let motions: Vec<ArmMotion<'_>> = self
+            .arms
+            .iter()
+            .zip(&trajectories)
+            .filter_map(|(arm, trajectory)| Some(arm.motion(trajectory.as_ref()?)))
+            .collect();
+        let cancelled = goal.cancelled();
+        tokio::pin!(cancelled);
+        let ended = match self.confirmed(&mut cancelled).await {
+            true => execute(&motions, self.patience, |_| {}, cancelled).await.1,
+            false => Err(ExecutionError::Cancelled { time_s: 0.0, duration_s: 0.0 }),
+        };
+        ended.map_err(|error| moveit::Refusal::new(error.code(), error.to_string()))
+    }
+
+    /// Waits for the operator, where one is to be waited for; false if the motion is cancelled before.
+    async fn confirmed(&self, cancelled: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+        if !self.confirm {
+            return true;
+        }
+        tracing::info!("waiting for ~/confirm before the arms move");
+        let mut confirmation = self.awaits_confirmation.subscribe();
+        self.awaits_confirmation.send_replace(true);
+        tokio::select! {
+            // The sender is in `self`, so that no error can be.
+            () = async { drop(confirmation.wait_for(|awaits| !awaits).await) } => true,
+            () = cancelled => {
+                self.awaits_confirmation.send_replace(false);
+                false
+            }
+        }
     }
 
     /// Listens to the tools' trajectories for ever.
@@ -298,31 +396,14 @@ impl Executor {
         tokio::pin!(cancelled);
         if self.confirm {
             self.publish(&summary);
-            tracing::info!("waiting for ~/confirm before the arms move");
-            let mut confirmation = self.awaits_confirmation.subscribe();
-            self.awaits_confirmation.send_replace(true);
-            tokio::select! {
-                // The sender is in `self`, so that no error can be.
-                () = async { drop(confirmation.wait_for(|awaits| !awaits).await) } => {}
-                () = &mut cancelled => {
-                    self.awaits_confirmation.send_replace(false);
-                    let duration_s = plan.duration_s();
-                    conclude(&mut summary, Err(ExecutionError::Cancelled { time_s: 0.0, duration_s }));
-                    return summary;
-                }
-            }
         }
-        let motions: Vec<ArmMotion<'_>> = self
-            .arms
-            .iter()
-            .zip(&plan.trajectories)
-            .map(|(arm, trajectory)| ArmMotion {
-                arm: &arm.arm.name,
-                driver: &arm.driver,
-                joints: &arm.joints,
-                trajectory,
-            })
-            .collect();
+        if !self.confirmed(&mut cancelled).await {
+            let duration_s = plan.duration_s();
+            conclude(&mut summary, Err(ExecutionError::Cancelled { time_s: 0.0, duration_s }));
+            return summary;
+        }
+        let motions: Vec<ArmMotion<'_>> =
+            self.arms.iter().zip(&plan.trajectories).map(|(arm, way)| arm.motion(way)).collect();
         let (start_ns, ended) = execute(&motions, self.patience, progress, cancelled).await;
         if let Some(start_ns) = start_ns {
             for ((arm, task), part) in self.arms.iter().zip(tasks).zip(&mut summary.arms) {
@@ -361,6 +442,7 @@ impl Executor {
             .await
             .map_err(|panic| failed(MoveItErrorCodes::CRASH, format!("the planner broke off: {panic}")))?;
         let plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        let mut all = DisplayTrajectory::default();
         for ((arm, task), trajectory) in self.arms.iter().zip(&tasks).zip(&plan.trajectories) {
             let mut message = DisplayTrajectory { model_id: arm.arm.name.clone(), ..Default::default() };
             message.trajectory_start.joint_state.name = arm.arm.joint_names();
@@ -372,7 +454,14 @@ impl Executor {
             arm.plan
                 .publish(&message)
                 .map_err(|e| failed(MoveItErrorCodes::COMMUNICATION_FAILURE, e.to_string()))?;
+            let start = &mut all.trajectory_start.joint_state;
+            start.name.append(&mut message.trajectory_start.joint_state.name);
+            start.position.append(&mut message.trajectory_start.joint_state.position);
+            all.trajectory.append(&mut message.trajectory);
         }
+        self.display
+            .publish(&all)
+            .map_err(|e| failed(MoveItErrorCodes::COMMUNICATION_FAILURE, e.to_string()))?;
         Ok((tasks, plan))
     }
 

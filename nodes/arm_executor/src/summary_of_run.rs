@@ -1,16 +1,49 @@
 //! The summary of a plan and of what the joint states told of its execution.
 
 use crate::summary::{
-    ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, JointSummary, PlannedPoint,
+    ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
+    JointSummary, PlannedPoint,
 };
 use dreamitate_motion::Arm;
 use dreamitate_motion::JointSample;
 use dreamitate_motion::JointTrajectory;
 use dreamitate_motion::deviations;
 use dreamitate_motion::{ArmTask, ArmsPlan};
+use dreamitate_msgs::moveit_msgs::MoveItErrorCodes;
 
 /// The densest that a summary tells of.
 const RATE_HZ: f64 = 50.0;
+
+/// The summary of a plan that is not executed: `executed` is where the arms would be.
+///
+/// `tools` are the tools' names in the order of the tasks.
+pub fn plan_summary(clip_id: &str, tasks: &[ArmTask], tools: &[&str], plan: &ArmsPlan) -> ExecutionSummary {
+    let parts = tasks.iter().zip(tools).zip(plan.trajectories.iter().zip(&plan.plan_seconds));
+    let message = format!("planned {:.3} s of motion", plan.duration_s());
+    let mut summary = ExecutionSummary::without_plan(
+        clip_id,
+        ExecutionOutcome::Planned,
+        MoveItErrorCodes::SUCCESS,
+        message,
+    );
+    summary.clearance = Some(clearance(plan));
+    summary.arms = parts
+        .map(|((task, tool), (trajectory, &seconds))| {
+            let mut arm = planned(task, tool, trajectory, seconds);
+            let samples: Vec<JointSample> = trajectory
+                .sampled(RATE_HZ)
+                .map(|point| JointSample {
+                    time_s: point.time_s,
+                    positions: point.positions,
+                    velocities: point.velocities,
+                })
+                .collect();
+            add_execution(&mut arm, task, &samples);
+            arm
+        })
+        .collect();
+    summary
+}
 
 pub(crate) fn clearance(plan: &ArmsPlan) -> ClearanceSummary {
     ClearanceSummary {

@@ -2,9 +2,12 @@
 
 use crate::{
     graph::{Dreams, GraphOptions, Processes, compose, nodes},
+    ik_command::{IkArgs, ik},
+    mount_command::{MountArgs, mount},
     observe::{Nodes, Observed, Observer},
     outcome::Ending,
     picture,
+    plan_command::{PlanArgs, plan},
     recorder::Recorder,
     report,
     summary::Summary,
@@ -46,6 +49,12 @@ enum Command {
     Replay(ReplayArgs),
     /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types).
     Launch(RunArgs),
+    /// Plan the arms' motion along tracked poses and write a report; nothing moves.
+    Plan(PlanArgs),
+    /// The postures that put an arm's flange at a pose.
+    Ik(IkArgs),
+    /// Find how a tool sits on its flange from measurements, and write it to the tool's file.
+    Mount(MountArgs),
     /// List what a bag holds.
     Inspect {
         /// A bag's folder or its .mcap file.
@@ -132,6 +141,9 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Launch(args) => run(args, Carriage::Processes).await,
                 Command::Track(args) => track(args).await,
                 Command::Replay(args) => replay(args).await,
+                Command::Plan(args) => plan(&args),
+                Command::Mount(args) => mount(&args),
+                Command::Ik(args) => ik(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }
         })

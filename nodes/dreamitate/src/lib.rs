@@ -2,9 +2,12 @@
 
 mod commands;
 mod graph;
+mod ik_command;
+mod mount_command;
 mod observe;
 mod outcome;
 mod picture;
+mod plan_command;
 mod recorder;
 mod report;
 mod summary;

@@ -81,6 +81,39 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
         assert!(listing.contains(topic), "{topic} is not in\n{listing}");
     }
 
+    // The same tracks planned again without a run, with the task's arms and with others.
+    let planned = folder.path().join("plan");
+    let track_file = out.join("tracks.json");
+    for robot in ["xarm7", "ur5"] {
+        let output = dreamitate(&[
+            "plan",
+            "--trajectory",
+            path(&track_file),
+            "--robot",
+            robot,
+            "--out",
+            path(&planned),
+        ]);
+        assert!(output.status.success(), "{robot}: {output:?}");
+        let plan = json(&planned.join("plan.json"));
+        let again = &plan["summary"]["arms"][0];
+        assert_eq!(
+            plan["trajectories"][0]["joint_names"].as_array().unwrap().len(),
+            if robot == "ur5" { 6 } else { 7 }
+        );
+        if robot == "xarm7" {
+            let before = &summary["arms"]["left"];
+            for (now, then) in [("time_scale", "time_scale"), ("largest_jump_rad", "largest_joint_jump_rad")]
+            {
+                let [now, then] = [&again[now], &before[then]].map(|v| v.as_f64().unwrap());
+                assert!((now - then).abs() < 1e-6, "the plan is not the run's: {now} {then}");
+            }
+        }
+        assert!(
+            std::fs::read_to_string(planned.join("report.html")).unwrap().contains("\"outcome\":\"planned\"")
+        );
+    }
+
     // A bag cut short still replays what it holds.
     let file = std::fs::read_dir(&bag)
         .unwrap()
@@ -239,6 +272,75 @@ fn an_interrupted_launch_closes_the_bag_and_ends_its_nodes() {
     }
     let listing = dreamitate(&["inspect", path(&out.join("bag"))]);
     assert!(listing.status.success() && !String::from_utf8_lossy(&listing.stdout).contains("cut short"));
+}
+
+#[test]
+fn postures_of_a_pose_are_listed_and_a_pose_out_of_reach_is_said() {
+    let output = dreamitate(&[
+        "ik",
+        "--robot",
+        "ur5",
+        "--xyz-m",
+        "0.4,0.1,0.3",
+        "--rpy-rad",
+        "3.1,0.2,-0.4",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let postures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let postures = postures.as_array().unwrap();
+    assert_eq!(postures.len(), 8, "a UR5 has eight");
+    for posture in postures {
+        assert!(posture["residual_m"].as_f64().unwrap() <= 1e-6, "{posture}");
+        assert!(posture["residual_rad"].as_f64().unwrap() <= 1e-5, "{posture}");
+    }
+    let away = |posture: &Value| posture["away_rad"].as_f64().unwrap();
+    assert!(postures.windows(2).all(|pair| away(&pair[0]) <= away(&pair[1])), "the nearest is first");
+    for (xyz, says) in
+        [("4,0,0.3", "out of reach"), ("0.4,0.1", "2 values, it takes 3"), ("0.4,nan,0.1", "NaN")]
+    {
+        let (code, message) = code_and_message(&dreamitate(&["ik", "--robot", "ur5", "--xyz-m", xyz]));
+        assert_eq!(code, 1);
+        assert!(message.contains(says), "{message}");
+    }
+    let (code, message) = code_and_message(&dreamitate(&["plan", "--trajectory", "/no/tracks.json"]));
+    assert!(code == 1 && message.contains("/no/tracks.json"), "{message}");
+}
+
+/// The tool's file gets the mount that measurements agree on, and keeps its comments; one that contradicts is named.
+#[test]
+fn a_mount_is_solved_and_written_back() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["config", "urdf"] {
+        let copied = Command::new("cp").arg("-r").arg(source.join(part)).arg(folder.path()).status().unwrap();
+        assert!(copied.success());
+    }
+    let config = folder.path().join("config");
+    let samples = folder.path().join("samples.json");
+    // The flange stays; the tool is seen 1 mm to either side of one place.
+    let home = "[0.0, -0.588, 0.0, 0.618, 0.0, 0.906, 0.0]";
+    let at = |x_m: f64| {
+        format!(r#"{{"joints_rad": {home}, "world_from_tool": [[1,0,0,{x_m}],[0,1,0,-0.1],[0,0,1,0.4]]}}"#)
+    };
+    let mount = |places: &[f64], more: &[&str]| {
+        let list: Vec<String> = places.iter().map(|x| at(*x)).collect();
+        std::fs::write(&samples, format!("[{}]", list.join(","))).unwrap();
+        let args = ["mount", "--tool", "left", "--samples", path(&samples), "--config", path(&config)];
+        dreamitate(&[&args, more].concat())
+    };
+    let tool_file = config.join("tools/tracking_box_left.yaml");
+    let before = std::fs::read_to_string(&tool_file).unwrap();
+    let (code, message) = code_and_message(&mount(&[-0.3, -0.3, -0.3, -0.28], &["--write"]));
+    assert_eq!(code, 1);
+    assert!(message.contains("measurement 3 is 15.00 mm from the others, limit 3.00 mm"), "{message}");
+    assert_eq!(std::fs::read_to_string(&tool_file).unwrap(), before, "nothing is written");
+    let output = mount(&[-0.299, -0.3, -0.301], &["--write"]);
+    assert!(output.status.success(), "{output:?}");
+    let after = std::fs::read_to_string(&tool_file).unwrap();
+    assert!(after != before && after.contains("# The printed plate faces the cameras."), "{after}");
+    let (code, _) = code_and_message(&mount(&[-0.3, -0.3, -0.3], &["--task", "rotation"]));
+    assert_eq!(code, 0, "the file still reads");
 }
 
 #[test]

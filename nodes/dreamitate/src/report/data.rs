@@ -6,9 +6,11 @@ use crate::{
     picture::{COLOURS, axes_px, view_index},
     summary::truth_errors,
 };
-use arm_executor::ArmSummary;
+use arm_executor::{ArmSummary, ExecutionSummary};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use dreamitate_config::Task;
 use dreamitate_geometry::{Pose, View};
+use dreamitate_motion::ArmTask;
 use dreamitate_render::{ToolModel, visible_edges};
 use dreamitate_track::{FusedTrack, Status};
 use image::{RgbImage, codecs::jpeg::JpegEncoder};
@@ -66,9 +68,53 @@ pub(crate) fn report(
     }))
 }
 
+/// The data of a plan that is not executed.
+pub(crate) fn plan_report(
+    task: &Task,
+    arms: &[ArmTask],
+    models: &[ToolModel],
+    summary: &ExecutionSummary,
+) -> Value {
+    let tools = task.tools.iter().zip(models).zip(arms).enumerate().map(|(index, ((tool, model), arm))| {
+        let [r, g, b] = COLOURS[index % COLOURS.len()];
+        let fused = arm.waypoints.iter().zip(&arm.frames).map(|(waypoint, frame)| {
+            json!({
+                "frame": frame,
+                "time_s": waypoint.time_s,
+                "position_m": position(&waypoint.world_from_tool),
+                "quaternion_xyzw": quaternion(&waypoint.world_from_tool),
+                "accepted": true,
+            })
+        });
+        json!({
+            "name": tool.name,
+            "color": format!("#{r:02x}{g:02x}{b:02x}"),
+            "fused": fused.collect::<Vec<_>>(),
+            "mesh": mesh(model),
+        })
+    });
+    let last = arms.iter().flat_map(|arm| &arm.frames).max().copied().unwrap_or(0);
+    json!({
+        "title": format!("{}: plan", task.name),
+        "task": task.name,
+        "clip": summary.clip_id,
+        "outcome": "planned",
+        "outcome_ok": true,
+        "reason": summary.message,
+        "version": env!("CARGO_PKG_VERSION"),
+        "figures": motion_figures(summary),
+        "frame_times_s": (0..=last).map(|k| f64::from(k) * task.frame_period_s).collect::<Vec<_>>(),
+        "tools": tools.collect::<Vec<_>>(),
+        "arms": summary.arms.iter().map(arm).collect::<Vec<_>>(),
+        "cameras": View::ALL.iter().map(|view| {
+            let pose = task.rig.camera(*view).world_from_camera;
+            json!({ "name": view, "position_m": position(&pose), "quaternion_xyzw": quaternion(&pose) })
+        }).collect::<Vec<_>>(),
+    })
+}
+
 fn figures(observed: &Observed) -> Vec<Value> {
     let mut figures = Vec::new();
-    let figure = |label: &str, value: String, limit: Option<&str>, ok: Option<bool>| json!({ "label": label, "value": value, "limit": limit, "ok": ok });
     for (tool, track) in &observed.fused {
         let accepted = track.poses.iter().filter(|p| p.accepted).count();
         let value = format!("{accepted} of {}", track.poses.len());
@@ -87,7 +133,17 @@ fn figures(observed: &Observed) -> Vec<Value> {
             ));
         }
     }
-    for arm in observed.execution.iter().flat_map(|e| &e.arms) {
+    figures.extend(observed.execution.iter().flat_map(motion_figures));
+    figures
+}
+
+fn figure(label: &str, value: String, limit: Option<&str>, ok: Option<bool>) -> Value {
+    json!({ "label": label, "value": value, "limit": limit, "ok": ok })
+}
+
+fn motion_figures(execution: &ExecutionSummary) -> Vec<Value> {
+    let mut figures = Vec::new();
+    for arm in &execution.arms {
         let jump = arm.largest_jump_rad;
         figures.push(figure(
             &format!("{} arm: largest joint jump", arm.arm),
@@ -105,7 +161,7 @@ fn figures(observed: &Observed) -> Vec<Value> {
             ));
         }
     }
-    if let Some(metres) = observed.execution.as_ref().and_then(|e| e.clearance).and_then(|c| c.arms_m) {
+    if let Some(metres) = execution.clearance.and_then(|c| c.arms_m) {
         figures.push(figure("clearance between arms", format!("{:.0} mm", 1e3 * metres), None, None));
     }
     figures

@@ -3,6 +3,9 @@
 mod data;
 
 use crate::{observe::Observed, outcome::Ending};
+use arm_executor::ExecutionSummary;
+use dreamitate_config::Task;
+use dreamitate_motion::ArmTask;
 use dreamitate_render::ToolModel;
 
 const PAGE: &str = include_str!("page.html");
@@ -26,9 +29,25 @@ pub(crate) fn page(
     tools: &[(String, ToolModel)],
     ending: Ending,
 ) -> anyhow::Result<String> {
-    let data = data::report(observed, tools, ending)?;
+    filled(&data::report(observed, tools, ending)?)
+}
+
+/// The page of a plan that is not executed: the arms' way and no pictures.
+///
+/// # Errors
+/// The data cannot be written as JSON.
+pub(crate) fn plan_page(
+    task: &Task,
+    arms: &[ArmTask],
+    models: &[ToolModel],
+    summary: &ExecutionSummary,
+) -> anyhow::Result<String> {
+    filled(&data::plan_report(task, arms, models, summary))
+}
+
+fn filled(data: &serde_json::Value) -> anyhow::Result<String> {
     // In a script, `</` would end it.
-    let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let json = serde_json::to_string(data)?.replace('<', "\\u003c");
     let script = SCRIPT.replacen("/*__DREAMITATE_REPORT__*/null", &json, 1);
     Ok(PAGE.replacen("/*__STYLE__*/", STYLE, 1).replacen("/*__SCRIPT__*/", &script, 1))
 }

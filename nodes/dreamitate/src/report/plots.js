@@ -63,7 +63,7 @@ function dataRange(values, least = 0, from = null) {
 }
 
 function buildFramePlots() {
-  byId("frame-section").hidden = !tools.some((tool) => tool.fused?.length);
+  byId("frame-section").hidden = !tools.some((tool) => tool.fused?.some((fused) => fused.residuals));
   const dashOf = (index) => index ? "4 3" : "";
   byId("frame-legend").append(...tools.map((tool) => element("span", {}, element("i", { className: "swatch", style: { "border-color": tool.color } }), tool.name)),
     ...views.map((view, index) => element("span", {}, element("i", { className: `swatch ${index ? "dashed" : ""}`, style: { "border-color": "var(--muted)" } }), `residual in ${view.name}`)),
@@ -87,6 +87,26 @@ function buildFramePlots() {
     painters.push(() => readout.replaceChildren(...lines.map((line) => element("span", { style: { color: line.color, "margin-left": "8px" } }, valueAt(line)))));
     byId("frame-plots").append(element("div", {}, element("div", { className: "plot-head" },
       element("span", {}, element("b", { style: { "font-weight": 600 } }, name), element("span", { className: "muted" }, unitName ? ` ${unitName}` : "")), readout), svg));
+  }
+}
+
+/** What an arm's path keeps away from, by time: `arm.path` holds columns beside its own `time_s`. */
+function buildPathPlots() {
+  const moving = arms.filter((arm) => arm.path?.time_s?.length);
+  byId("path-section").hidden = !moving.length;
+  byId("path-legend").append(...moving.map((arm) => element("span", {}, element("i", { className: "swatch", style: { "border-color": colorOfTool(arm.tool) } }), arm.name)));
+  const charts = [["Smallest singular value", "", "smallest_singular_value", 3], ["Distance to joint limits", "of half a range", "limit_margin", 3], ["Clearance", "mm", "clearance_mm", 1],
+    ["Tool off its path", "mm", "deviation_mm", 4], ["Tool off its path", "°", "deviation_deg", 4]];
+  for (const [name, unitName, key, digits] of charts) {
+    const series = moving.map((arm) => ({ color: colorOfTool(arm.tool), points: (arm.path[key] ?? []).map((value, sample) => [arm.path.time_s[sample], value]) }));
+    const values = series.flatMap((line) => line.points.map((point) => point[1]));
+    if (!values.some(isNumber)) continue;
+    const range = dataRange(values, 0, 0), readout = element("span");
+    const { svg } = plot({ x: [0, executionEnd_s], y: () => range, series, xUnit: "s", cursor: () => state.time_s, pick: showTime, label: `${name} by time` });
+    painters.push(() => readout.replaceChildren(...series.map((line) => element("span", { style: { color: line.color, "margin-left": "8px" } },
+      number(line.points[indexAt(line.points.map((point) => point[0]), state.time_s + 1e-9)]?.[1], digits)))));
+    byId("path-plots").append(element("div", {}, element("div", { className: "plot-head" },
+      element("span", {}, element("b", { style: { "font-weight": 600 } }, name), element("span", { className: "muted" }, ` ${unitName}`)), readout), svg));
   }
 }
 

@@ -15,7 +15,7 @@ addEventListener("keydown", (event) => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", invalidate);
 
 if (report) {
-  buildHeader(); buildViews(); buildScene(); buildFramePlots(); buildJointPlots(); buildStages(); buildTable();
+  buildHeader(); buildViews(); buildScene(); buildFramePlots(); buildPathPlots(); buildJointPlots(); buildStages(); buildTable();
   const frames = Array.from({ length: frameCount }, (_, frame) => frame), acceptedAt = (frame) => (fused) => fused.get(frame)?.accepted;
   showFrame(frames.find((frame) => fusedAt.every(acceptedAt(frame))) ?? frames.find((frame) => fusedAt.some(acceptedAt(frame))) ?? 0);
 }

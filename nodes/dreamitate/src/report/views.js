@@ -40,7 +40,7 @@ function drawOverlay(context, overlay, color, zoom) {
 
 function buildViews() {
   byId("dream-section").hidden = !frameCount;
-  byId("overlay-toggles").append(layerToggle("outline", "outline (dashed: rejected)", "swatch", "var(--muted)"), layerToggle("axes", "axes x red, y green, z blue"));
+  if (views.length) byId("overlay-toggles").append(layerToggle("outline", "outline (dashed: rejected)", "swatch", "var(--muted)"), layerToggle("axes", "axes x red, y green, z blue"));
   for (const view of views) {
     const images = view.frames.map((source) => Object.assign(new Image(), { onload: invalidate, src: source }));
     const canvas = element("canvas", { style: { "aspect-ratio": `${view.width} / ${view.height}` } });

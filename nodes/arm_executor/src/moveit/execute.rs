@@ -1,0 +1,114 @@
+use dreamitate_motion::{Arm, JointTrajectory, check_clearance};
+use dreamitate_msgs::moveit_msgs::{MoveItErrorCodes, RobotTrajectory};
+use dreamitate_msgs::trajectory_msgs;
+
+use super::{Cell, Refusal};
+use crate::trajectory_message::from_message;
+
+/// The trajectory of each arm of the cell in a message that may speak of several; `None` for an arm that it leaves out.
+///
+/// # Errors
+/// Joints that no arm has, an arm with some of its joints only, points without velocities or accelerations, positions or
+/// speeds beyond the limits, or a way too near to something.
+pub(crate) fn trajectories(
+    cell: &Cell,
+    message: &RobotTrajectory,
+) -> Result<Vec<Option<JointTrajectory>>, Refusal> {
+    let invalid = |message: String| Refusal::new(MoveItErrorCodes::INVALID_MOTION_PLAN, message);
+    let joints = &message.joint_trajectory;
+    if !message.multi_dof_joint_trajectory.joint_names.is_empty() {
+        return Err(invalid(format!(
+            "{:?} are no joints of an arm",
+            message.multi_dof_joint_trajectory.joint_names
+        )));
+    }
+    let mut unclaimed: Vec<&String> = joints.joint_names.iter().collect();
+    let mut found = Vec::with_capacity(cell.arms.len());
+    for arm in &cell.arms {
+        let names = arm.arm.joint_names();
+        let places: Vec<Option<usize>> =
+            names.iter().map(|name| joints.joint_names.iter().position(|n| n == name)).collect();
+        if places.iter().all(Option::is_none) {
+            found.push(None);
+            continue;
+        }
+        let missing = names.iter().zip(&places).find(|(_, place)| place.is_none());
+        let Some(places) = places.iter().copied().collect::<Option<Vec<usize>>>() else {
+            let joint = missing.map(|(name, _)| name.as_str()).unwrap_or_default();
+            return Err(invalid(format!(
+                "arm {:?}: the trajectory says nothing of joint {joint:?}",
+                arm.arm.name
+            )));
+        };
+        unclaimed.retain(|name| !names.contains(name));
+        let trajectory = from_message(&part(joints, &names, &places))
+            .map_err(|error| invalid(format!("arm {:?}: {error}", arm.arm.name)))?;
+        check_limits(&arm.arm, &trajectory).map_err(invalid)?;
+        found.push(Some(trajectory));
+    }
+    if let Some(name) = unclaimed.first() {
+        return Err(invalid(format!("no arm has a joint {name:?}")));
+    }
+    if found.iter().all(Option::is_none) {
+        return Err(invalid("the trajectory names no joints".to_owned()));
+    }
+    let ways: Vec<(&Arm, &JointTrajectory)> =
+        cell.arms.iter().zip(&found).filter_map(|(arm, way)| Some((&*arm.arm, way.as_ref()?))).collect();
+    check_clearance(&ways, &cell.limits).map_err(|error| invalid(error.to_string()))?;
+    Ok(found)
+}
+
+/// The columns of some joints.
+fn part(
+    all: &trajectory_msgs::JointTrajectory,
+    names: &[String],
+    places: &[usize],
+) -> trajectory_msgs::JointTrajectory {
+    // A row of another length stays short, and is refused by who reads it.
+    let chosen = |row: &[f64]| -> Vec<f64> { places.iter().filter_map(|at| row.get(*at).copied()).collect() };
+    trajectory_msgs::JointTrajectory {
+        header: all.header.clone(),
+        joint_names: names.to_vec(),
+        points: all
+            .points
+            .iter()
+            .map(|point| trajectory_msgs::JointTrajectoryPoint {
+                positions: chosen(&point.positions),
+                velocities: chosen(&point.velocities),
+                accelerations: chosen(&point.accelerations),
+                effort: Vec::new(),
+                time_from_start: point.time_from_start.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn check_limits(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
+    /// Rounding of who timed the trajectory exactly at the limits.
+    const SLACK: f64 = 1.001;
+    for point in trajectory.sampled(100.0) {
+        let at = |joint: &str| format!("arm {:?}, joint {joint:?} at {:.3} s", arm.name, point.time_s);
+        let moving = arm.chain.moving_joints();
+        for (index, joint) in moving.iter().enumerate() {
+            let (q, v, a) = (point.positions[index], point.velocities[index], point.accelerations[index]);
+            let limits = &joint.limits;
+            if !(limits.lower..=limits.upper).contains(&q) {
+                return Err(format!(
+                    "{}: position {q:.4}, limits {:.4} to {:.4}",
+                    at(&joint.name),
+                    limits.lower,
+                    limits.upper
+                ));
+            }
+            for (what, value, limit) in [
+                ("velocity", v, arm.limits.velocity_rad_s[index]),
+                ("acceleration", a, arm.limits.acceleration_rad_s2[index]),
+            ] {
+                if value.abs() > SLACK * limit || value.is_nan() {
+                    return Err(format!("{}: {what} {value:.4}, limit {limit:.4}", at(&joint.name)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
