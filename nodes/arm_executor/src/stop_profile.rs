@@ -122,10 +122,12 @@ fn point(start_s: f64, profiles: &[Trajectory<1>], time_s: f64) -> TrajectoryPoi
 
 /// Position, velocity and acceleration; at rest from the end on.
 fn state(profile: &Trajectory<1>, time_s: f64) -> [f64; 3] {
+    /// The points' times are whole nanoseconds.
+    const ROUNDING_S: f64 = 1e-9;
     let [mut p, mut v, mut a] = [0.0; 3].map(|_| DataArrayOrVec::<f64, 1>::new(None, 0.0));
     let time_s = time_s.min(profile.duration);
     profile.at_time(time_s, &mut Some(&mut p), &mut Some(&mut v), &mut Some(&mut a), &mut None, &mut None);
-    if time_s >= profile.duration { [p[0], 0.0, 0.0] } else { [p[0], v[0], a[0]] }
+    if time_s >= profile.duration - ROUNDING_S { [p[0], 0.0, 0.0] } else { [p[0], v[0], a[0]] }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use dreamitate_carrier::{ActionClient, CarrierError, GoalHandle, Outcome};
 use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
+use dreamitate_msgs::action_msgs::CancelGoalRequest;
 use dreamitate_msgs::builtin_interfaces::Time;
 use dreamitate_msgs::control_msgs::{FollowJointTrajectory, FollowJointTrajectoryGoal};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::execution::{ArmMotion, Patience};
 use crate::joint_monitor::Stamped;
@@ -23,52 +24,72 @@ const REST_RAD_S: f64 = 0.01;
 /// An arm that is no farther from its trajectory follows it: a lag of 50 ms at 2 rad/s.
 const FOLLOWS_RAD: f64 = 0.1;
 
-/// An arm's goal that is not over.
-pub(crate) type RunningGoal = GoalHandle<FollowJointTrajectory>;
+/// An arm's goal, as far as it is known.
+pub(crate) enum SentGoal {
+    /// Rejected, or ended.
+    Over,
+    /// Sent, and never answered.
+    Unknown,
+    /// Accepted, and not known to be over.
+    Running(GoalHandle<FollowJointTrajectory>),
+}
 
-/// Stops all arms together: those whose goals still run, in the order of the arms. The others' drivers ended their
-/// motion themselves. What is told is what was done, and whether the arms were then seen at rest.
-pub(crate) async fn stop(
+impl SentGoal {
+    /// Whether nothing moves for its sake.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+}
+
+/// An arm's stop that is under way.
+pub(crate) type Stopping = JoinHandle<StopKind>;
+
+/// Stops all arms together whose goals are not over; the stops, in the order of the arms, go on by themselves.
+pub(crate) fn begin_stop(
     arms: &[ArmMotion<'_>],
-    goals: Vec<Option<RunningGoal>>,
+    goals: Vec<SentGoal>,
     start_ns: i64,
     patience: Patience,
-) -> Vec<StopSummary> {
-    let mut kinds = vec![StopKind::ByDriver; arms.len()];
-    let mut stopping = JoinSet::new();
-    for (index, (arm, goal)) in arms.iter().zip(goals).enumerate() {
-        let Some(goal) = goal else { continue };
-        let name = arm.arm.name.clone();
-        let way = stop_trajectory(arm, start_ns, patience.stop_lead);
-        let way = way.inspect_err(|error| tracing::warn!(arm = name, %error, "no stop profile")).ok().flatten();
-        let driver = arm.driver.clone();
-        stopping.spawn(async move {
-            if let Some(way) = way {
-                match follow_to_rest(&driver, &way, start_ns, patience.driver).await {
-                    Ok(()) => return (index, StopKind::Profile),
-                    Err(reason) => tracing::warn!(arm = name, reason, "stop profile not taken, cancelling"),
+) -> Vec<Option<Stopping>> {
+    // Without a runtime the program is ending, and nothing can be sent any more.
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Vec::new() };
+    let begin = |(arm, goal): (&ArmMotion<'_>, SentGoal)| match goal {
+        SentGoal::Over => None,
+        SentGoal::Unknown => {
+            let (cancel_all, limit) = (arm.cancel_all.clone(), patience.driver);
+            Some(runtime.spawn(async move {
+                // Neither a goal nor a time: all goals of the action.
+                match cancel_all.call(&CancelGoalRequest::default(), limit).await {
+                    Ok(_) => StopKind::Cancelled,
+                    Err(_) => StopKind::NoAnswer,
                 }
-            }
-            match goal.cancel(patience.driver).await {
-                // Over already: the stop profile took its place, or the driver ended it.
-                Ok(()) | Err(CarrierError::CancelRefused { .. }) => {}
-                Err(error) => {
-                    tracing::warn!(arm = name, %error, "a goal was not cancelled");
-                    return (index, StopKind::NoAnswer);
-                }
-            }
-            match tokio::time::timeout(patience.driver, goal.result()).await {
-                Ok(_) => (index, StopKind::Cancelled),
-                Err(_) => (index, StopKind::NoAnswer),
-            }
-        });
-    }
-    while let Some(stopped) = stopping.join_next().await {
-        if let Some((index, kind)) = stopped.ok()
-            && let Some(place) = kinds.get_mut(index)
-        {
-            *place = kind;
+            }))
         }
+        SentGoal::Running(goal) => {
+            let name = arm.arm.name.clone();
+            let way = stop_trajectory(arm, start_ns, patience.stop_lead)
+                .inspect_err(|error| tracing::warn!(arm = name, %error, "no stop profile"))
+                .ok()
+                .flatten();
+            let driver = arm.driver.clone();
+            Some(runtime.spawn(stop_arm(name, driver, goal, way, start_ns, patience.driver)))
+        }
+    };
+    arms.iter().zip(goals).map(begin).collect()
+}
+
+/// Waits for the stops; what was done, and whether the arms were then seen at rest.
+pub(crate) async fn see_rest(
+    arms: &[ArmMotion<'_>],
+    stopping: Vec<Option<Stopping>>,
+    patience: Patience,
+) -> Vec<StopSummary> {
+    let mut kinds = Vec::with_capacity(arms.len());
+    for stop in stopping {
+        kinds.push(match stop {
+            Some(stop) => stop.await.unwrap_or(StopKind::NoAnswer),
+            None => StopKind::ByDriver,
+        });
     }
     let mut summaries = Vec::with_capacity(arms.len());
     for (arm, kind) in arms.iter().zip(kinds) {
@@ -80,6 +101,35 @@ pub(crate) async fn stop(
         summaries.push(StopSummary { arm: arm.arm.name.clone(), kind, at_rest });
     }
     summaries
+}
+
+/// Brings one arm to rest: by the way to rest, if there is one and its driver takes it, else by a cancel.
+async fn stop_arm(
+    name: String,
+    driver: ActionClient<FollowJointTrajectory>,
+    goal: GoalHandle<FollowJointTrajectory>,
+    way: Option<JointTrajectory>,
+    start_ns: i64,
+    limit: Duration,
+) -> StopKind {
+    if let Some(way) = way {
+        match follow_to_rest(&driver, &way, start_ns, limit).await {
+            Ok(()) => return StopKind::Profile,
+            Err(reason) => tracing::warn!(arm = name, reason, "stop profile not taken, cancelling"),
+        }
+    }
+    match goal.cancel(limit).await {
+        // Over already: the stop profile took its place, or the driver ended it.
+        Ok(()) | Err(CarrierError::CancelRefused { .. }) => {}
+        Err(error) => {
+            tracing::warn!(arm = name, %error, "a goal was not cancelled");
+            return StopKind::NoAnswer;
+        }
+    }
+    match tokio::time::timeout(limit, goal.result()).await {
+        Ok(Ok(_)) => StopKind::Cancelled,
+        Ok(Err(_)) | Err(_) => StopKind::NoAnswer,
+    }
 }
 
 /// The goal to rest, until it is over.
