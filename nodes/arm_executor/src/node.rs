@@ -29,7 +29,7 @@ use crate::dream_waypoints::{DreamTrajectories, waypoints};
 use crate::execution::{ArmMotion, Executed, ExecutionError, Patience, check_before, execute};
 use crate::executor_parameters::{Parameters, declare};
 use crate::joint_monitor::JointMonitor;
-use crate::motion_watch::MotionLimits;
+use crate::motion_watch::{MotionLimits, slowing};
 use crate::moveit;
 use crate::stop_switch::{self, Halt, StopSwitch};
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
@@ -394,7 +394,8 @@ impl Executor {
         let (tasks, plan) = planned
             .await
             .map_err(|panic| failed(MoveItErrorCodes::CRASH, format!("the planner broke off: {panic}")))?;
-        let plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        let mut plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        self.slow_down(&mut plan);
         let mut all = DisplayTrajectory::default();
         for ((arm, task), trajectory) in self.arms.iter().zip(&tasks).zip(&plan.trajectories) {
             let mut message = DisplayTrajectory { model_id: arm.arm.name.clone(), ..Default::default() };
@@ -416,6 +417,17 @@ impl Executor {
             .publish(&all)
             .map_err(|e| failed(MoveItErrorCodes::COMMUNICATION_FAILURE, e.to_string()))?;
         Ok((tasks, plan))
+    }
+
+    /// Makes a plan last longer where a tool would be faster than its robot takes: all arms by the same factor, which
+    /// the summary's time scale tells.
+    fn slow_down(&self, plan: &mut ArmsPlan) {
+        let ways = self.arms.iter().zip(&plan.trajectories);
+        let factor = ways.map(|(arm, way)| slowing(&arm.arm, &arm.limits, way)).fold(1.0, f64::max);
+        if factor > 1.0 {
+            tracing::info!(factor, "slowed down for the tools' speed limit");
+            plan.trajectories.iter_mut().for_each(|way| way.stretch(factor));
+        }
     }
 
     fn summary_of_plan(&self, clip_id: &str, tasks: &[ArmTask], plan: &ArmsPlan) -> ExecutionSummary {
