@@ -145,7 +145,8 @@ impl RobotConfig {
             ]
             .map(|(key, value)| (format!("drivers.{name}.{key}"), value))
         });
-        for (key, value) in of_robot.map(|(key, value)| (key.to_owned(), value)).into_iter().chain(of_drivers) {
+        for (key, value) in of_robot.map(|(key, value)| (key.to_owned(), value)).into_iter().chain(of_drivers)
+        {
             if !(value.is_finite() && value > 0.0) {
                 return Err(ConfigError::NotPositive { path: path.into(), key, value });
             }

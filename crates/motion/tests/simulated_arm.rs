@@ -175,7 +175,10 @@ fn another_trajectory_in_motion_is_joined_without_a_jump() {
         joining.step(dt_s);
     }
     assert_eq!((last.positions[0], leading.state()), (here.positions[0] + 0.12, ArmState::Idle));
-    assert!((joining.sample().positions[0] - there_and_back().at(160.0 * dt_s).unwrap().positions[0]).abs() < 1e-9);
+    assert!(
+        (joining.sample().positions[0] - there_and_back().at(160.0 * dt_s).unwrap().positions[0]).abs()
+            < 1e-9
+    );
     // Joined where the arm is not.
     let text = joining.replace(&there_and_back(), 0.5).unwrap_err().to_string();
     assert!(text.contains("'L_joint1' starts") && text.contains("limit 0.0100 rad"), "{text}");

@@ -12,7 +12,8 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let (Ok(executions), Ok(first)) = (numbers.next().unwrap_or(Ok(1000)), numbers.next().unwrap_or(Ok(0))) else {
+    let (Ok(executions), Ok(first)) = (numbers.next().unwrap_or(Ok(1000)), numbers.next().unwrap_or(Ok(0)))
+    else {
         eprintln!("usage: fault_storm [EXECUTIONS [FIRST_SEED]]");
         return ExitCode::from(2);
     };

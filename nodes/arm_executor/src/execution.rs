@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::joint_monitor::{JointMonitor, StaleJoints};
 use crate::motion_watch::{LimitPassed, MotionLimits, check_motion, check_plan, check_start};
 use crate::stop_switch::Halt;
-use crate::stopping::{SentGoal, begin_stop, see_rest};
+use crate::stopping::{REST_RAD_S, SentGoal, begin_stop, see_rest};
 use crate::summary::StopSummary;
 use crate::trajectory_message::to_message;
 
@@ -66,6 +66,11 @@ pub(crate) enum ExecutionError {
     StoppedElsewhere { arm: String },
     #[error("{arm}: the trajectory is not over {late_s:.3} s after its end, limit {limit_s:.3} s")]
     NotOver { arm: String, late_s: f64, limit_s: f64 },
+    #[error(
+        "{arm}: the driver says that the trajectory is over, and a joint still moves at {speed_rad_s:.4} rad/s, limit \
+         {limit_rad_s:.4} rad/s"
+    )]
+    StillMoving { arm: String, speed_rad_s: f64, limit_rad_s: f64 },
     #[error("{by} at {time_s:.3} s of {duration_s:.3} s")]
     Halted { by: Halt, time_s: f64, duration_s: f64 },
 }
@@ -78,7 +83,8 @@ impl ExecutionError {
             Self::Limit(passed) => passed.code(),
             Self::Driver { source: CarrierError::GoalRejected(_), .. }
             | Self::Aborted { .. }
-            | Self::StoppedElsewhere { .. } => MoveItErrorCodes::CONTROL_FAILED,
+            | Self::StoppedElsewhere { .. }
+            | Self::StillMoving { .. } => MoveItErrorCodes::CONTROL_FAILED,
             Self::Driver { .. } => MoveItErrorCodes::COMMUNICATION_FAILURE,
             Self::NotOver { .. } => MoveItErrorCodes::TIMED_OUT,
             Self::Halted { .. } => MoveItErrorCodes::PREEMPTED,
@@ -223,7 +229,8 @@ impl Running<'_> {
     ) -> Result<(), ExecutionError> {
         let (arms, start_ns) = (self.arms, self.start_ns);
         let passed_s = || {
-            let newest = arms.iter().filter_map(|arm| arm.joints.newest_and_now()).map(|(state, _)| state.stamp_ns);
+            let newest =
+                arms.iter().filter_map(|arm| arm.joints.newest_and_now()).map(|(state, _)| state.stamp_ns);
             (1e-9 * (newest.min().unwrap_or(start_ns) - start_ns) as f64).clamp(0.0, duration_s)
         };
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -258,6 +265,15 @@ impl Running<'_> {
             // One beyond the end, so that the last waypoint lies between two.
             let end_ns = start_ns.saturating_add((1e9 * (arm.trajectory.duration_s() + 1e-3)) as i64);
             arm.joints.wait_until(end_ns, self.patience.joint_state).await;
+        }
+        for arm in arms {
+            let Patience { driver, joint_state, .. } = self.patience;
+            let here = arm.joints.wait_at_rest(REST_RAD_S, driver, joint_state).await?;
+            if !here.is_at_rest(REST_RAD_S) {
+                let speed_rad_s = here.velocities.iter().map(|v| v.abs()).fold(0.0, f64::max);
+                let (arm, limit_rad_s) = (arm.arm.name.clone(), REST_RAD_S);
+                return Err(ExecutionError::StillMoving { arm, speed_rad_s, limit_rad_s });
+            }
         }
         progress(1.0);
         Ok(())

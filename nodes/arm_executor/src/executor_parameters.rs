@@ -23,7 +23,9 @@ pub(crate) struct Parameters {
 pub(crate) type ChosenArm = (ConfiguredArm, String);
 
 /// Declares all; the arms of the task, or why there are none.
-pub(crate) fn declare(p: &mut ParameterSet) -> Result<(Parameters, anyhow::Result<Vec<ChosenArm>>), ParameterError> {
+pub(crate) fn declare(
+    p: &mut ParameterSet,
+) -> Result<(Parameters, anyhow::Result<Vec<ChosenArm>>), ParameterError> {
     let config_dir = p.declare(
         Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
     )?;

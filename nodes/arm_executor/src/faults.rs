@@ -43,7 +43,10 @@ impl Faults {
             die_after_s,
             ignore_goals: is("ignore_goals", "goals are accepted, and nothing moves")?,
             reject_goals: is("reject_goals", "goals are rejected")?,
-            refuse_replacement: is("refuse_replacement", "a goal that would replace a running one is rejected")?,
+            refuse_replacement: is(
+                "refuse_replacement",
+                "a goal that would replace a running one is rejected",
+            )?,
         })
     }
 }

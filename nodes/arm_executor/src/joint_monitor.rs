@@ -141,7 +141,9 @@ impl JointMonitor {
                 if came.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
-                if let Some((state, _)) = self.newest_and_now().filter(|(state, _)| state.is_at_rest(rest_rad_s)) {
+                if let Some((state, _)) =
+                    self.newest_and_now().filter(|(state, _)| state.is_at_rest(rest_rad_s))
+                {
                     return state;
                 }
             }

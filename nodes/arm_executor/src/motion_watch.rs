@@ -94,7 +94,8 @@ pub(crate) fn slowing(arm: &Arm, limits: &MotionLimits, trajectory: &JointTrajec
 /// When the tool is fastest, s, and how fast it is then, m/s; at 200 Hz.
 fn highest_speed(arm: &Arm, trajectory: &JointTrajectory) -> Option<(f64, f64)> {
     const RATE_HZ: f64 = 200.0;
-    let speeds = trajectory.sampled(RATE_HZ).map(|p| (p.time_s, tool_speed_m_s(arm, &p.positions, &p.velocities)));
+    let speeds =
+        trajectory.sampled(RATE_HZ).map(|p| (p.time_s, tool_speed_m_s(arm, &p.positions, &p.velocities)));
     speeds.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
@@ -204,7 +205,8 @@ mod tests {
     #[test]
     fn the_tools_speed_is_the_radius_times_the_joints() {
         let arm = arm();
-        let radius_m = (arm.world_from_base.inverse() * arm.world_from_tool(&arm.home)).translation.vector.xy().norm();
+        let radius_m =
+            (arm.world_from_base.inverse() * arm.world_from_tool(&arm.home)).translation.vector.xy().norm();
         let found = tool_speed_m_s(&arm, &arm.home, &seen(arm.home, 2.0).velocities);
         assert!((found - 2.0 * radius_m).abs() < 1e-6, "{found} m/s at {radius_m} m");
     }
@@ -214,7 +216,10 @@ mod tests {
         let arm = arm();
         let mut way = turn(&arm, 0.5);
         let text = check_plan(&arm, &LIMITS, &way).unwrap_err().to_string();
-        assert!(text.starts_with("left: the trajectory moves the tool at 1.") && text.contains("at 0.250 s"), "{text}");
+        assert!(
+            text.starts_with("left: the trajectory moves the tool at 1.") && text.contains("at 0.250 s"),
+            "{text}"
+        );
         assert!(text.ends_with("limit 1.000 m/s"), "{text}");
         way.stretch(slowing(&arm, &LIMITS, &way));
         assert_eq!(check_plan(&arm, &LIMITS, &way), Ok(()));
@@ -231,7 +236,10 @@ mod tests {
         here.positions[3] += 0.002;
         let passed = check_start(&arm, &LIMITS, &turn(&arm, 2.0), &here).unwrap_err();
         let text = passed.to_string();
-        assert!(text.contains("'L_joint4' is at 0.6290 rad, 0.0110 rad from") && text.ends_with("limit 0.0100 rad"));
+        assert!(
+            text.contains("'L_joint4' is at 0.6290 rad, 0.0110 rad from")
+                && text.ends_with("limit 0.0100 rad")
+        );
         assert_eq!(passed.code(), MoveItErrorCodes::START_STATE_INVALID);
         here.positions[3] = f64::NAN;
         assert!(check_start(&arm, &LIMITS, &turn(&arm, 2.0), &here).is_err());
@@ -248,8 +256,14 @@ mod tests {
         };
         assert_eq!(at(1.0, 0.09, 0.9), Ok(()));
         let text = at(1.0, 0.12, 0.9).unwrap_err();
-        assert!(text.contains("'L_joint1' is 0.1200 rad from its trajectory at 1.000 s, limit 0.1000 rad"), "{text}");
+        assert!(
+            text.contains("'L_joint1' is 0.1200 rad from its trajectory at 1.000 s, limit 0.1000 rad"),
+            "{text}"
+        );
         let text = at(1.5, 0.0, 3.0).unwrap_err();
-        assert!(text.starts_with("left: the tool moves at 1.") && text.ends_with("at 1.500 s, limit 1.000 m/s"), "{text}");
+        assert!(
+            text.starts_with("left: the tool moves at 1.") && text.ends_with("at 1.500 s, limit 1.000 m/s"),
+            "{text}"
+        );
     }
 }

@@ -73,10 +73,9 @@ fn parameters(node: &Node) -> Result<Parameters, dreamitate_carrier::CarrierErro
                     .about("Every how many steps of the controller the joint states are sent")
                     .range(1, 1000),
             )?,
-            driver: p.declare(
-                Declaration::text("driver", "")
-                    .about("The driver whose part is played, from the robot's file; the file's choice if empty"),
-            )?,
+            driver: p.declare(Declaration::text("driver", "").about(
+                "The driver whose part is played, from the robot's file; the file's choice if empty",
+            ))?,
             lag_s: p.declare(
                 Declaration::new("lag_s", 0.0)
                     .unit("s")

@@ -167,7 +167,11 @@ impl Simulation {
         if stuck {
             self.arm.cancel();
         }
-        if self.faults.ignore_goals || stuck || running.begun || running.stopping_for.is_some() || since_s <= 0.0
+        if self.faults.ignore_goals
+            || stuck
+            || running.begun
+            || running.stopping_for.is_some()
+            || since_s <= 0.0
         {
             self.arm.step(dt_s);
         } else {

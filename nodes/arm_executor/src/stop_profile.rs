@@ -112,12 +112,7 @@ fn switch_times_ns(profile: &Trajectory<1>) -> Vec<i64> {
 fn point(start_s: f64, profiles: &[Trajectory<1>], time_s: f64) -> TrajectoryPoint {
     let states: Vec<[f64; 3]> = profiles.iter().map(|profile| state(profile, time_s)).collect();
     let row = |which: usize| states.iter().map(|state| state[which]).collect::<Joints>();
-    TrajectoryPoint {
-        time_s: start_s + time_s,
-        positions: row(0),
-        velocities: row(1),
-        accelerations: row(2),
-    }
+    TrajectoryPoint { time_s: start_s + time_s, positions: row(0), velocities: row(1), accelerations: row(2) }
 }
 
 /// Position, velocity and acceleration; at rest from the end on.
@@ -185,7 +180,12 @@ mod tests {
     #[test]
     fn a_joint_before_its_limit_stops_harder_or_is_named_with_the_limit() {
         let arm = arm();
-        let mut from = TrajectoryPoint { time_s: 0.0, positions: arm.home, velocities: arm.home, accelerations: arm.home };
+        let mut from = TrajectoryPoint {
+            time_s: 0.0,
+            positions: arm.home,
+            velocities: arm.home,
+            accelerations: arm.home,
+        };
         from.velocities.iter_mut().chain(from.accelerations.iter_mut()).for_each(|v| *v = 0.0);
         let limit = arm.chain.moving_joints()[1].limits.lower;
         from.velocities[1] = -1.0;
@@ -195,6 +195,9 @@ mod tests {
         assert!(stop >= limit && stop < limit + 0.01, "{stop}");
         from.positions[1] = limit + 0.03;
         let text = stop_points(&arm, &from, 200.0).unwrap_err().to_string();
-        assert!(text.contains("'L_joint2' would stop at -2.0") && text.contains("limit -2.0590 rad"), "{text}");
+        assert!(
+            text.contains("'L_joint2' would stop at -2.0") && text.contains("limit -2.0590 rad"),
+            "{text}"
+        );
     }
 }

@@ -20,7 +20,7 @@ use crate::summary::{StopKind, StopSummary};
 use crate::trajectory_message::to_message;
 
 /// Below it a joint is at rest, rad/s.
-const REST_RAD_S: f64 = 0.01;
+pub(crate) const REST_RAD_S: f64 = 0.01;
 /// An arm that is no farther from its trajectory follows it: a lag of 50 ms at 2 rad/s.
 const FOLLOWS_RAD: f64 = 0.1;
 

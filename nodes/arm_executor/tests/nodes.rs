@@ -8,7 +8,7 @@ mod cell;
 use std::time::{Duration, Instant};
 
 use arm_executor::ExecutionOutcome;
-use cell::{Cell, PATIENCE, SIDES, dream};
+use cell::{Cell, PATIENCE, SIDES, config_with, dream};
 use dreamitate_carrier::{Outcome, Qos};
 use dreamitate_msgs::control_msgs::FollowJointTrajectory;
 use dreamitate_msgs::dreamitate_msgs::{ExecuteGoal, ToolTrajectory};
@@ -321,20 +321,7 @@ async fn a_driver_tells_why_it_refuses_a_goal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_robot_without_the_named_link_ends_the_node_with_its_name() {
-    let config = tempfile::tempdir().unwrap();
-    let source =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").canonicalize().unwrap();
-    for folder in ["tasks", "rigs", "robots"] {
-        std::fs::create_dir(config.path().join(folder)).unwrap();
-    }
-    for file in ["tasks/rotation.yaml", "rigs/paper.yaml"] {
-        std::fs::copy(source.join(file), config.path().join(file)).unwrap();
-    }
-    let robot = std::fs::read_to_string(source.join("robots/xarm7.yaml")).unwrap();
-    let urdf = source.join("../urdf/robots/xarm7.urdf");
-    let robot = robot.replace("../../urdf/robots/xarm7.urdf", urdf.to_str().unwrap());
-    let robot = robot.replace("tip_link: link_eef", "tip_link: link_hand");
-    std::fs::write(config.path().join("robots/xarm7.yaml"), robot).unwrap();
+    let config = config_with(&[("robots/xarm7.yaml", "tip_link: link_eef", "tip_link: link_hand")]);
     let mut cell = Cell::empty();
     cell.add_executor(&[("config_dir", config.path().to_str().unwrap())]);
     let error = cell.executor.take().unwrap().await.unwrap().unwrap_err().to_string();

@@ -170,3 +170,26 @@ pub fn dream(clip_id: &str) -> Vec<ToolTrajectory> {
         })
         .collect()
 }
+
+/// The configuration with some texts of its files replaced.
+pub fn config_with(changes: &[(&str, &str, &str)]) -> tempfile::TempDir {
+    let config = tempfile::tempdir().unwrap();
+    let source =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").canonicalize().unwrap();
+    let urdf = source.join("../urdf").canonicalize().unwrap();
+    for folder in ["tasks", "rigs", "robots", "tools"] {
+        std::fs::create_dir(config.path().join(folder)).unwrap();
+        for file in std::fs::read_dir(source.join(folder)).unwrap() {
+            let file = file.unwrap();
+            let name = format!("{folder}/{}", file.file_name().to_str().unwrap());
+            let mut text = std::fs::read_to_string(file.path()).unwrap();
+            text = text.replace("../../urdf", urdf.to_str().unwrap());
+            for (_, from, to) in changes.iter().filter(|(changed, ..)| *changed == name) {
+                assert!(text.contains(from), "{name} has no {from:?}");
+                text = text.replace(from, to);
+            }
+            std::fs::write(config.path().join(name), text).unwrap();
+        }
+    }
+    config
+}

@@ -25,8 +25,8 @@ use crate::cell::{Cell, PATIENCE, SIDES, dream};
 const SUMMARY_LIMIT: Duration = Duration::from_secs(60);
 /// How long an arm is watched after the end.
 const AFTERWARDS: Duration = Duration::from_millis(700);
-/// In simulated time the dream's motion takes less.
-const MOTION_S: f64 = 5.0;
+/// About as long as the dream's motion, and a little more.
+const MOTION_S: f64 = 3.5;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,8 +82,11 @@ pub struct Tally {
 pub fn run(seeds: std::ops::Range<u64>) -> Tally {
     let folder = ConfigFolder::find(None);
     let task = Task::read(&folder, "rotation").unwrap();
-    let arms: Vec<Arm> =
-        arm_executor::arms_of_task(&folder, &task).unwrap().into_iter().map(|configured| configured.arm).collect();
+    let arms: Vec<Arm> = arm_executor::arms_of_task(&folder, &task)
+        .unwrap()
+        .into_iter()
+        .map(|configured| configured.arm)
+        .collect();
     let mut tally = Tally::default();
     for seed in seeds {
         let runtime =
@@ -121,10 +124,13 @@ impl Seen {
                 rate(&now.positions, &last.positions) / limits.velocity_rad_s[index],
                 rate(&now.velocities, &last.velocities) / limits.acceleration_rad_s2[index],
             ];
-            for ((share, highest), what) in shares.iter().zip(&mut self.highest).zip(["velocity", "acceleration"]) {
+            for ((share, highest), what) in
+                shares.iter().zip(&mut self.highest).zip(["velocity", "acceleration"])
+            {
                 *highest = highest.max(*share);
                 if *share > 1.001 || share.is_nan() {
-                    let text = format!("{} {what} {share:.4} of its limit at {:.3} s", joint.name, now.time_s);
+                    let text =
+                        format!("{} {what} {share:.4} of its limit at {:.3} s", joint.name, now.time_s);
                     self.violations.push(text);
                 }
             }
@@ -161,13 +167,15 @@ async fn one(seed: u64, arms: &[Arm], tally: &mut Tally) {
         .iter()
         .enumerate()
         .map(|(index, arm)| {
-            let seen = Seen { arm: arm.clone(), last: None, goals: 0, violations: Vec::new(), highest: [0.0; 2] };
+            let seen =
+                Seen { arm: arm.clone(), last: None, goals: 0, violations: Vec::new(), highest: [0.0; 2] };
             let seen = Arc::new(Mutex::new(seen));
             let faults: Vec<(&'static str, String)> = match trouble {
                 Trouble::TwoFaults => {
-                    let two = *[Trouble::Stall, Trouble::Abort, Trouble::JointStatesDropped, Trouble::DriverDies]
-                        .choose(&mut rng)
-                        .unwrap();
+                    let two =
+                        *[Trouble::Stall, Trouble::Abort, Trouble::JointStatesDropped, Trouble::DriverDies]
+                            .choose(&mut rng)
+                            .unwrap();
                     fault(two, &mut rng).into_iter().collect()
                 }
                 _ if index == bad_side => fault(trouble, &mut rng).into_iter().collect(),
@@ -181,7 +189,12 @@ async fn one(seed: u64, arms: &[Arm], tally: &mut Tally) {
         })
         .collect();
     let autostart = if asked { "false" } else { "true" };
-    cell.add_executor(&[("autostart", autostart), ("joint_state_timeout_s", "0.3")]);
+    let tracking = *["0", "0.15"].choose(&mut rng).unwrap();
+    cell.add_executor(&[
+        ("autostart", autostart),
+        ("joint_state_timeout_s", "0.3"),
+        ("tracking_tolerance_rad", tracking),
+    ]);
     let action = cell.execute_action().await;
     cell.send(&dream("a"));
     let stop_after = Duration::from_secs_f64(rng.random_range(0.0..MOTION_S));
@@ -218,9 +231,13 @@ async fn one(seed: u64, arms: &[Arm], tally: &mut Tally) {
             say(format!("{}: {} goals, {goals} of them before the end", arm.name, seen.goals));
         }
         let fastest = now.velocities.iter().map(|v| v.abs()).fold(0.0, f64::max);
-        let moved = now.positions.iter().zip(&before).map(|(now, before)| (now - before).abs()).fold(0.0, f64::max);
+        let moved =
+            now.positions.iter().zip(&before).map(|(now, before)| (now - before).abs()).fold(0.0, f64::max);
         if fastest > 1e-3 || moved > 2e-3 {
-            say(format!("{}: {fastest:.4} rad/s, {moved:.4} rad from where it ended: {}", arm.name, summary.message));
+            say(format!(
+                "{}: {fastest:.4} rad/s, {moved:.4} rad from where it ended: {}",
+                arm.name, summary.message
+            ));
         }
         seen.violations.iter().take(3).for_each(|text| say(text.clone()));
         for (highest, of_arm) in tally.highest.iter_mut().zip(seen.highest) {
@@ -254,14 +271,18 @@ fn count(row: &mut Row, summary: &ExecutionSummary) {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = ["profile", "cancel", "driver", "no answer", "unseen"];
-        writeln!(f, "| trouble | executed | cancelled | failed | arms stopped by: profile | cancel | driver | no answer | not seen at rest | codes |")?;
+        writeln!(
+            f,
+            "| trouble | executed | cancelled | failed | arms stopped by: profile | cancel | driver | no answer | not seen at rest | codes |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
         for (trouble, row) in &self.rows {
             write!(f, "| {trouble:?} | {} | {} | {} |", row.executed, row.cancelled, row.failed)?;
             for kind in kinds {
                 write!(f, " {} |", row.stops.get(kind).unwrap_or(&0))?;
             }
-            let codes: Vec<String> = row.codes.iter().map(|(code, count)| format!("{code}: {count}")).collect();
+            let codes: Vec<String> =
+                row.codes.iter().map(|(code, count)| format!("{code}: {count}")).collect();
             writeln!(f, " {} |", codes.join(", "))?;
         }
         writeln!(
