@@ -76,7 +76,7 @@ pub(crate) fn check_plan(
 ) -> Result<(), LimitPassed> {
     let limit_m_s = limits.tcp_speed_m_s;
     match highest_speed(arm, trajectory) {
-        Some((time_s, speed_m_s)) if !(speed_m_s <= limit_m_s) => {
+        Some((time_s, speed_m_s)) if !within(speed_m_s, limit_m_s) => {
             Err(LimitPassed::PlannedSpeed { arm: arm.name.clone(), time_s, speed_m_s, limit_m_s })
         }
         _ => Ok(()),
@@ -109,7 +109,7 @@ pub(crate) fn check_start(
     let Some(start) = trajectory.points.first() else { return Ok(()) };
     let limit_rad = limits.start_tolerance_rad;
     match farthest(arm, &here.positions, &start.positions) {
-        Some((joint, position_rad, distance_rad)) if !(distance_rad <= limit_rad) => {
+        Some((joint, position_rad, distance_rad)) if !within(distance_rad, limit_rad) => {
             Err(LimitPassed::Start { arm: arm.name.clone(), joint, position_rad, distance_rad, limit_rad })
         }
         _ => Ok(()),
@@ -128,15 +128,20 @@ pub(crate) fn check_motion(
     let name = || arm.name.clone();
     let wanted = trajectory.at(since_s);
     if let Some((joint, _, error_rad)) = wanted.and_then(|w| farthest(arm, &here.positions, &w.positions))
-        && !(error_rad <= limit_rad)
+        && !within(error_rad, limit_rad)
     {
         return Err(LimitPassed::Tracking { arm: name(), joint, time_s: since_s, error_rad, limit_rad });
     }
     let speed_m_s = tool_speed_m_s(arm, &here.positions, &here.velocities);
-    if !(speed_m_s <= limit_m_s) {
+    if !within(speed_m_s, limit_m_s) {
         return Err(LimitPassed::Speed { arm: name(), time_s: since_s, speed_m_s, limit_m_s });
     }
     Ok(())
+}
+
+/// Whether a value keeps its limit; what is no number does not.
+fn within(value: f64, limit: f64) -> bool {
+    value <= limit
 }
 
 /// The joint that is farthest from where it is wanted: its name, where it is, how far that is.

@@ -39,9 +39,8 @@ pub(crate) fn stop_points(
     let end_ns = times_ns.iter().copied().max().unwrap_or(0);
     times_ns.sort_unstable();
     let mut points = vec![*from];
-    for joint in 0..from.positions.len() {
-        points[0].accelerations[joint] = state(&profiles[joint], 0.0)[2];
-    }
+    // Those that were cut.
+    points[0].accelerations = profiles.iter().map(|profile| state(profile, 0.0)[2]).collect();
     let mut last_ns = 0;
     for time_ns in times_ns {
         // The end has to be there, those just before it not.

@@ -85,7 +85,7 @@ impl Cell {
     }
 
     pub async fn summary(&mut self) -> ExecutionSummary {
-        self.summary_within(PATIENCE).await.expect("no summary came")
+        self.summary_within(PATIENCE).await.unwrap()
     }
 
     pub async fn summary_within(&mut self, limit: Duration) -> Option<ExecutionSummary> {
