@@ -174,10 +174,11 @@ async fn send<'a>(
     patience: Patience,
 ) -> (Running<'a>, Result<(), ExecutionError>) {
     let (sender, ended) = mpsc::unbounded_channel();
-    // An arm whose driver answers only after the others' start would start alone.
+    // An arm whose driver answers only after the others' start would start alone. The other half of the delay is for
+    // keeping those from starting that answered.
     let limit = match patience.start_delay.is_zero() {
         true => patience.driver,
-        false => patience.driver.min(patience.start_delay),
+        false => patience.driver.min(patience.start_delay / 2),
     };
     // Until it is known otherwise, a driver may have taken its goal.
     let goals = arms.iter().map(|_| SentGoal::Unknown).collect();

@@ -83,8 +83,8 @@ fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, Parame
             Declaration::new("start_delay_s", 0.2)
                 .unit("s")
                 .about(
-                    "From sending the goals to the start of all arms; a driver that takes longer to accept its goal \
-                     keeps all from starting",
+                    "From sending the goals to the start of all arms; a driver that takes more than half of it to \
+                     accept its goal keeps all from starting",
                 )
                 .range(0.0, 10.0),
         )?,

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use dreamitate_carrier::{ActionClient, CarrierError, GoalHandle, Outcome};
+use dreamitate_carrier::{ActionClient, CarrierError, Client, GoalHandle, Outcome};
 use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
-use dreamitate_msgs::action_msgs::CancelGoalRequest;
+use dreamitate_msgs::action_msgs::{CancelGoal, CancelGoalRequest};
 use dreamitate_msgs::builtin_interfaces::Time;
 use dreamitate_msgs::control_msgs::{FollowJointTrajectory, FollowJointTrajectoryGoal};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::execution::{ArmMotion, Patience};
 use crate::joint_monitor::Stamped;
@@ -55,16 +56,7 @@ pub(crate) fn begin_stop(
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Vec::new() };
     let begin = |(arm, goal): (&ArmMotion<'_>, SentGoal)| match goal {
         SentGoal::Over => None,
-        SentGoal::Unknown => {
-            let (cancel_all, limit) = (arm.cancel_all.clone(), patience.driver);
-            Some(runtime.spawn(async move {
-                // Neither a goal nor a time: all goals of the action.
-                match cancel_all.call(&CancelGoalRequest::default(), limit).await {
-                    Ok(_) => StopKind::Cancelled,
-                    Err(_) => StopKind::NoAnswer,
-                }
-            }))
-        }
+        SentGoal::Unknown => Some(runtime.spawn(cancel_unknown(arm.cancel_all.clone(), patience.driver))),
         SentGoal::Running(goal) => {
             let name = arm.arm.name.clone();
             let way = stop_trajectory(arm, start_ns, patience.stop_lead)
@@ -101,6 +93,21 @@ pub(crate) async fn see_rest(
         summaries.push(StopSummary { arm: arm.arm.name.clone(), kind, at_rest });
     }
     summaries
+}
+
+/// Cancels whatever an action does, also if it begins only within the `limit`: the goal may still be on its way.
+async fn cancel_unknown(cancel_all: Client<CancelGoal>, limit: Duration) -> StopKind {
+    const ASK_EVERY: Duration = Duration::from_millis(50);
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        // Neither a goal nor a time: all goals of the action.
+        match cancel_all.call(&CancelGoalRequest::default(), limit).await {
+            Ok(response) if !response.goals_canceling.is_empty() => return StopKind::Cancelled,
+            Ok(_) => tokio::time::sleep(ASK_EVERY).await,
+            Err(_) => return StopKind::NoAnswer,
+        }
+    }
+    StopKind::ByDriver
 }
 
 /// Brings one arm to rest: by the way to rest, if there is one and its driver takes it, else by a cancel.

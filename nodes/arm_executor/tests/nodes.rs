@@ -327,3 +327,53 @@ async fn a_robot_without_the_named_link_ends_the_node_with_its_name() {
     let error = cell.executor.take().unwrap().await.unwrap().unwrap_err().to_string();
     assert!(error.contains("link_hand") && error.contains("xarm7.urdf"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_that_accepts_too_late_keeps_the_other_arm_from_starting_and_is_cancelled() {
+    let mut cell = Cell::empty();
+    cell.add_arm("left", &[]);
+    let (cancelled, mut was_cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let states = cell.outside.publisher::<JointState>("right/joint_states", Qos::reliable(1)).unwrap();
+    cell.outside
+        .action_server::<FollowJointTrajectory, _, _, _>(
+            "right/xarm7_traj_controller/follow_joint_trajectory",
+            |_| {
+                std::thread::sleep(Duration::from_millis(600));
+                Ok(())
+            },
+            move |goal| {
+                let cancelled = cancelled.clone();
+                async move {
+                    goal.cancelled().await;
+                    cancelled.send(()).unwrap();
+                    Outcome::Canceled(Default::default())
+                }
+            },
+        )
+        .unwrap();
+    cell.add_executor(&[("joint_state_timeout_s", "0.5"), ("start_delay_s", "1.0")]);
+    let mut left = cell.joint_states("left");
+    cell.send(&dream("a"));
+    let summary = loop {
+        let mut message = JointState { position: HOME_RAD.to_vec(), ..JointState::default() };
+        message.name = (1..8).map(|joint| format!("R_joint{joint}")).collect();
+        states.publish(&message).unwrap();
+        if let Some(summary) = cell.summary_within(Duration::from_millis(20)).await {
+            break summary;
+        }
+    };
+    assert_eq!(
+        (summary.outcome, summary.error_code),
+        (ExecutionOutcome::Failed, Code::COMMUNICATION_FAILURE)
+    );
+    assert!(
+        summary.message.starts_with("right: ") && summary.message.contains("within 0.500 s"),
+        "{}",
+        summary.message
+    );
+    assert!(summary.stops.iter().all(|stop| stop.at_rest == Some(true)), "{:?}", summary.stops);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    while left.try_recv().is_some() {}
+    assert_eq!(left.recv().await.unwrap().unwrap().position, HOME_RAD);
+    tokio::time::timeout(PATIENCE, was_cancelled.recv()).await.unwrap().unwrap();
+}
