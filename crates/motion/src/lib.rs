@@ -43,7 +43,7 @@ pub use arm_plan::{ArmPlan, Schedule};
 pub use clearance::{
     Clearance, ClearanceError, ClearanceLimits, ClearanceTimes, check_clearance, measure_clearance,
 };
-pub use config::{ConfigError, RobotConfig, ToolMount};
+pub use config::{ConfigError, DriverProfile, RobotConfig, ToolMount};
 pub use deviation::{Deviation, deviations};
 pub use mount::{MountError, MountFit, MountSample, solve_mount, write_mount};
 pub use path_quality::{PathSample, path_quality};

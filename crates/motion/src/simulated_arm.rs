@@ -1,12 +1,12 @@
 //! An arm that follows joint trajectories as a controller would, stepped by its caller.
 //!
-//! It is ideal: it is where the trajectory says, without lag or noise, and runs as fast as it is stepped. What it
-//! does not forgive is what a real controller does not forgive: see [`GoalRejection`].
+//! It has no noise, and runs as fast as it is stepped. Without [lag](SimulatedArm::with_lag) it is where the trajectory
+//! says. What it does not forgive is what a real controller does not forgive: see [`GoalRejection`].
 
 use dreamitate_kinematics::Joints;
 
 use crate::arm::Arm;
-use crate::trajectory::JointTrajectory;
+use crate::trajectory::{JointTrajectory, TrajectoryPoint};
 
 /// The joints at one time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,7 +99,11 @@ pub enum GoalRejection {
 pub struct SimulatedArm {
     arm: Arm,
     start_tolerance_rad: f64,
-    now: JointSample,
+    lag_s: f64,
+    /// Where its controller wants it.
+    commanded: JointSample,
+    /// Where it is.
+    measured: JointSample,
     motion: Motion,
 }
 
@@ -111,7 +115,7 @@ enum Motion {
 }
 
 impl SimulatedArm {
-    /// An arm at rest in a posture, at time 0.
+    /// An arm without lag, at rest in a posture, at time 0.
     ///
     /// # Errors
     /// The posture does not fit the arm.
@@ -123,7 +127,15 @@ impl SimulatedArm {
         let positions = arm.chain.joints(posture)?;
         let velocities = positions.iter().map(|_| 0.0).collect();
         let now = JointSample { time_s: 0.0, positions, velocities };
-        Ok(Self { arm, start_tolerance_rad, now, motion: Motion::Rest(ArmState::Idle) })
+        let motion = Motion::Rest(ArmState::Idle);
+        Ok(Self { arm, start_tolerance_rad, lag_s: 0.0, commanded: now, measured: now, motion })
+    }
+
+    /// The same arm with joints that follow what is commanded with a first-order lag: at a constant speed they are
+    /// `lag_s` behind. A value that is not a positive number is no lag.
+    pub fn with_lag(mut self, lag_s: f64) -> Self {
+        self.lag_s = if lag_s.is_finite() { lag_s.max(0.0) } else { 0.0 };
+        self
     }
 
     /// The arm that is simulated.
@@ -133,7 +145,12 @@ impl SimulatedArm {
 
     /// Where the joints are now.
     pub fn sample(&self) -> JointSample {
-        self.now
+        self.measured
+    }
+
+    /// Where the controller wants the joints now.
+    pub fn commanded(&self) -> JointSample {
+        self.commanded
     }
 
     /// What it is doing.
@@ -153,7 +170,9 @@ impl SimulatedArm {
         if !matches!(self.motion, Motion::Rest(_)) {
             return Err(GoalRejection::Busy { state: self.state() });
         }
-        self.check(trajectory)
+        let names = self.check(trajectory)?;
+        self.check_start(trajectory.points.first(), &names)?;
+        self.check_limits(trajectory, &names)
     }
 
     /// Starts to follow a trajectory now.
@@ -166,17 +185,38 @@ impl SimulatedArm {
         Ok(())
     }
 
+    /// Follows another trajectory from now on, also in motion. `since_s` of it are past: where its first point is yet
+    /// to come, a quintic leads there from the present commanded state; otherwise it is joined under way, where it must
+    /// be near that state. What is followed now, with the present as its time 0.
+    ///
+    /// # Errors
+    /// [`GoalRejection`]; the arm then goes on as before.
+    pub fn replace(
+        &mut self,
+        trajectory: &JointTrajectory,
+        since_s: f64,
+    ) -> Result<JointTrajectory, GoalRejection> {
+        let names = self.check(trajectory)?;
+        let joined = trajectory.points.first().is_some_and(|first| first.time_s <= since_s);
+        let start = if joined { trajectory.at(since_s) } else { Some(self.commanded_point()) };
+        self.check_start(start.as_ref(), &names)?;
+        let to_come = trajectory.points.iter().filter(|point| point.time_s > since_s);
+        let to_come = to_come.map(|point| TrajectoryPoint { time_s: point.time_s - since_s, ..*point });
+        let points = start.map(|start| TrajectoryPoint { time_s: 0.0, ..start }).into_iter().chain(to_come);
+        let trajectory = JointTrajectory { points: points.collect(), ..trajectory.clone() };
+        self.check_limits(&trajectory, &names)?;
+        self.motion = Motion::Following { trajectory: trajectory.clone(), since_s: 0.0 };
+        Ok(trajectory)
+    }
+
     /// Stops as fast as the acceleration limits allow, all joints together, and holds. Nothing to do at rest.
     pub fn cancel(&mut self) {
         if let Motion::Following { .. } = self.motion {
             let limits = &self.arm.limits.acceleration_rad_s2;
-            let left_s =
-                self.now.velocities.iter().zip(limits).map(|(v, limit)| v.abs() / limit).fold(0.0, f64::max);
+            let velocities = &self.commanded.velocities;
+            let left_s = velocities.iter().zip(limits).map(|(v, limit)| v.abs() / limit).fold(0.0, f64::max);
             self.motion = if left_s > 0.0 {
-                Motion::Braking {
-                    deceleration: self.now.velocities.iter().map(|v| v / left_s).collect(),
-                    left_s,
-                }
+                Motion::Braking { deceleration: velocities.iter().map(|v| v / left_s).collect(), left_s }
             } else {
                 Motion::Rest(ArmState::Holding)
             };
@@ -186,17 +226,29 @@ impl SimulatedArm {
     /// Lets time pass; a step that is not a positive number lets none pass.
     pub fn step(&mut self, dt_s: f64) -> JointSample {
         if !(dt_s.is_finite() && dt_s > 0.0) {
-            return self.now;
+            return self.measured;
         }
-        self.now.time_s += dt_s;
+        let before = self.commanded;
+        self.step_commanded(dt_s);
+        if self.lag_s > 0.0 {
+            self.lag_behind(&before, dt_s);
+        } else {
+            self.measured = self.commanded;
+        }
+        self.measured
+    }
+
+    fn step_commanded(&mut self, dt_s: f64) {
+        let now = &mut self.commanded;
+        now.time_s += dt_s;
         let mut ended = None;
         match &mut self.motion {
             Motion::Rest(_) => {}
             Motion::Following { trajectory, since_s } => {
                 *since_s += dt_s;
                 if let Some(point) = trajectory.at(*since_s) {
-                    self.now.positions = point.positions;
-                    self.now.velocities = point.velocities;
+                    now.positions = point.positions;
+                    now.velocities = point.velocities;
                 }
                 if *since_s >= trajectory.duration_s() {
                     ended = Some(ArmState::Idle);
@@ -205,7 +257,7 @@ impl SimulatedArm {
             Motion::Braking { deceleration, left_s } => {
                 let braking_s = dt_s.min(*left_s);
                 *left_s -= braking_s;
-                let joints = self.now.positions.iter_mut().zip(self.now.velocities.iter_mut());
+                let joints = now.positions.iter_mut().zip(now.velocities.iter_mut());
                 let limits = self.arm.chain.moving_joints().iter().map(|j| j.limits);
                 for (((position, velocity), deceleration), limits) in
                     joints.zip(deceleration.iter()).zip(limits)
@@ -221,18 +273,51 @@ impl SimulatedArm {
             }
         }
         if let Some(state) = ended {
-            self.now.velocities.iter_mut().for_each(|v| *v = 0.0);
+            now.velocities.iter_mut().for_each(|v| *v = 0.0);
             self.motion = Motion::Rest(state);
         }
-        self.now
     }
 
-    fn check(&self, goal: &JointTrajectory) -> Result<(), GoalRejection> {
+    /// The exact answer of a first-order lag to a command that is linear within the step.
+    fn lag_behind(&mut self, before: &JointSample, dt_s: f64) {
+        /// Closer is there: what is left halves for ever.
+        const THERE_RAD: f64 = 1e-9;
+        self.measured.time_s = self.commanded.time_s;
+        let left = (-dt_s / self.lag_s).exp();
+        for joint in 0..before.positions.len() {
+            let (from, to) = (before.positions[joint], self.commanded.positions[joint]);
+            let behind = self.lag_s * (to - from) / dt_s;
+            let position = &mut self.measured.positions[joint];
+            *position = to - behind + (*position - from + behind) * left;
+            if (to - *position).abs() < THERE_RAD {
+                *position = to;
+            }
+            self.measured.velocities[joint] = (to - *position) / self.lag_s;
+        }
+    }
+
+    /// The present commanded state with its acceleration.
+    fn commanded_point(&self) -> TrajectoryPoint {
+        let JointSample { positions, velocities, .. } = self.commanded;
+        let accelerations = match &self.motion {
+            Motion::Rest(_) => positions.iter().map(|_| 0.0).collect(),
+            Motion::Following { trajectory, since_s } => trajectory
+                .at(*since_s)
+                .map_or_else(|| positions.iter().map(|_| 0.0).collect(), |point| point.accelerations),
+            Motion::Braking { deceleration, .. } => deceleration.iter().map(|a| -a).collect(),
+        };
+        TrajectoryPoint { time_s: 0.0, positions, velocities, accelerations }
+    }
+
+    /// The arm's joint names, if the goal is one for it.
+    fn check(&self, goal: &JointTrajectory) -> Result<Vec<String>, GoalRejection> {
         let expected = self.arm.joint_names();
         if goal.joint_names != expected {
             return Err(GoalRejection::JointNames { found: goal.joint_names.clone(), expected });
         }
-        let Some(first) = goal.points.first() else { return Err(GoalRejection::Empty) };
+        if goal.points.is_empty() {
+            return Err(GoalRejection::Empty);
+        }
         for (index, point) in goal.points.iter().enumerate() {
             let rows = [&point.positions, &point.velocities, &point.accelerations];
             let whole = rows.iter().all(|r| r.len() == expected.len() && r.iter().all(|v| v.is_finite()));
@@ -248,14 +333,19 @@ impl SimulatedArm {
             }
             before_s = time_s;
         }
-        for ((joint, start), here) in expected.iter().zip(&first.positions).zip(&self.now.positions) {
+        Ok(expected)
+    }
+
+    fn check_start(&self, start: Option<&TrajectoryPoint>, names: &[String]) -> Result<(), GoalRejection> {
+        let starts = start.map(|start| &start.positions[..]).unwrap_or_default();
+        for ((joint, start), here) in names.iter().zip(starts).zip(&self.commanded.positions) {
             let distance_rad = (start - here).abs();
             if distance_rad > self.start_tolerance_rad {
                 let limit_rad = self.start_tolerance_rad;
                 return Err(GoalRejection::StartTooFar { joint: joint.clone(), distance_rad, limit_rad });
             }
         }
-        self.check_limits(goal, &expected)
+        Ok(())
     }
 
     fn check_limits(&self, goal: &JointTrajectory, names: &[String]) -> Result<(), GoalRejection> {

@@ -122,3 +122,65 @@ fn a_bad_goal_is_refused_with_its_reason_and_the_arm_stays() {
         assert_eq!(simulated.step(0.1).positions, simulated.arm().home);
     }
 }
+
+#[test]
+fn a_lagging_arm_is_its_lag_behind_and_arrives() {
+    let mut simulated = at_home().with_lag(0.02);
+    simulated.accept(there_and_back()).unwrap();
+    let dt_s = 1.0 / 150.0;
+    let mut largest_lag_s = 0.0_f64;
+    for _ in 0..450 {
+        let now = simulated.step(dt_s);
+        let wanted = simulated.commanded();
+        if wanted.velocities[0].abs() > 0.5 {
+            let behind_rad = wanted.positions[0] - now.positions[0];
+            largest_lag_s = largest_lag_s.max((behind_rad / wanted.velocities[0] - 0.02).abs());
+        }
+    }
+    assert!(largest_lag_s < 0.003, "{largest_lag_s} s from 0.02 s behind");
+    for _ in 0..150 {
+        simulated.step(dt_s);
+    }
+    assert_eq!(simulated.sample().positions, simulated.arm().home);
+    assert!(simulated.sample().velocities.iter().all(|v| *v == 0.0));
+}
+
+#[test]
+fn another_trajectory_in_motion_is_joined_without_a_jump() {
+    let dt_s = 1.0 / 150.0;
+    // To a stop 0.3 s ahead; and the same way over again from where it is.
+    let (mut leading, mut joining) = (at_home(), at_home());
+    for arm in [&mut leading, &mut joining] {
+        arm.accept(there_and_back()).unwrap();
+        for _ in 0..100 {
+            arm.step(dt_s);
+        }
+    }
+    let here = leading.sample();
+    let ahead = |time_s: f64| {
+        let mut point = there_and_back().points[0];
+        (point.time_s, point.positions[0]) = (time_s, here.positions[0] + 0.12);
+        JointTrajectory { points: vec![point], ..there_and_back() }
+    };
+    assert!(matches!(leading.clone().replace(&ahead(0.05), 0.0), Err(GoalRejection::Limit { .. })));
+    let followed = leading.replace(&ahead(1.3), 1.0).unwrap();
+    assert!((followed.duration_s() - 0.3).abs() < 1e-9);
+    joining.replace(&there_and_back(), 100.0 * dt_s).unwrap();
+    let limit = leading.arm().limits.acceleration_rad_s2[0];
+    let mut last = here;
+    for _ in 0..60 {
+        let now = leading.step(dt_s);
+        assert!((now.velocities[0] - last.velocities[0]).abs() <= limit * dt_s);
+        last = now;
+        joining.step(dt_s);
+    }
+    assert_eq!((last.positions[0], leading.state()), (here.positions[0] + 0.12, ArmState::Idle));
+    assert!(
+        (joining.sample().positions[0] - there_and_back().at(160.0 * dt_s).unwrap().positions[0]).abs()
+            < 1e-9
+    );
+    // Joined where the arm is not.
+    let text = joining.replace(&there_and_back(), 0.5).unwrap_err().to_string();
+    assert!(text.contains("'L_joint1' starts") && text.contains("limit 0.0100 rad"), "{text}");
+    assert_eq!(joining.state(), ArmState::Executing);
+}

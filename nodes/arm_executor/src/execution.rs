@@ -1,9 +1,12 @@
-//! One motion of all arms: goals sent to all drivers with one start time, and watched until all are over.
+//! One motion of all arms: goals sent to all drivers with one start time, watched until all are over. Whatever breaks
+//! it off, all arms are then brought to rest.
 
 use std::future::Future;
 use std::time::Duration;
 
-use dreamitate_carrier::{ActionClient, CarrierError, GoalHandle, Outcome};
+use dreamitate_carrier::{ActionClient, CarrierError, Client, Outcome};
+use dreamitate_motion::{Arm, JointTrajectory};
+use dreamitate_msgs::action_msgs::CancelGoal;
 use dreamitate_msgs::builtin_interfaces::Time;
 use dreamitate_msgs::control_msgs::{
     FollowJointTrajectory, FollowJointTrajectoryGoal, FollowJointTrajectoryResult,
@@ -13,19 +16,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::joint_monitor::{JointMonitor, StaleJoints};
+use crate::motion_watch::{LimitPassed, MotionLimits, check_motion, check_plan, check_start};
+use crate::stop_switch::Halt;
+use crate::stopping::{REST_RAD_S, SentGoal, begin_stop, see_rest};
+use crate::summary::StopSummary;
 use crate::trajectory_message::to_message;
-use dreamitate_motion::JointTrajectory;
 
 type Ended = Result<Outcome<FollowJointTrajectoryResult>, CarrierError>;
 
-/// How often the joint states' age and the progress are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often the joint states are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One arm's driver and what it is to do.
 pub(crate) struct ArmMotion<'a> {
-    pub arm: &'a str,
+    pub arm: &'a Arm,
     pub driver: &'a ActionClient<FollowJointTrajectory>,
+    /// The same action's way to cancel a goal that did not become known.
+    pub cancel_all: &'a Client<CancelGoal>,
     pub joints: &'a JointMonitor,
+    pub limits: MotionLimits,
     pub trajectory: &'a JointTrajectory,
 }
 
@@ -38,21 +47,32 @@ pub(crate) struct Patience {
     pub joint_state: Duration,
     /// From the goals' sending to the arms' start, on the drivers' clock.
     pub start_delay: Duration,
+    /// From the decision to stop until the way to rest begins.
+    pub stop_lead: Duration,
 }
 
-/// Why the arms did not go the whole way. They are then stopped, as far as their drivers answer.
+/// Why the arms did not go the whole way.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExecutionError {
     #[error(transparent)]
     Stale(#[from] StaleJoints),
+    #[error(transparent)]
+    Limit(#[from] LimitPassed),
     #[error("{arm}: {source}")]
     Driver { arm: String, source: CarrierError },
     #[error("{arm}: the driver aborted the trajectory (code {code}): {reason}")]
     Aborted { arm: String, code: i32, reason: String },
     #[error("{arm}: the driver stopped the trajectory, and nobody here asked for it")]
     StoppedElsewhere { arm: String },
-    #[error("cancelled at {time_s:.3} s of {duration_s:.3} s")]
-    Cancelled { time_s: f64, duration_s: f64 },
+    #[error("{arm}: the trajectory is not over {late_s:.3} s after its end, limit {limit_s:.3} s")]
+    NotOver { arm: String, late_s: f64, limit_s: f64 },
+    #[error(
+        "{arm}: the driver says that the trajectory is over, and a joint still moves at {speed_rad_s:.4} rad/s, limit \
+         {limit_rad_s:.4} rad/s"
+    )]
+    StillMoving { arm: String, speed_rad_s: f64, limit_rad_s: f64 },
+    #[error("{by} at {time_s:.3} s of {duration_s:.3} s")]
+    Halted { by: Halt, time_s: f64, duration_s: f64 },
 }
 
 impl ExecutionError {
@@ -60,183 +80,244 @@ impl ExecutionError {
     pub fn code(&self) -> i32 {
         match self {
             Self::Stale(_) => MoveItErrorCodes::SENSOR_INFO_STALE,
+            Self::Limit(passed) => passed.code(),
             Self::Driver { source: CarrierError::GoalRejected(_), .. }
             | Self::Aborted { .. }
-            | Self::StoppedElsewhere { .. } => MoveItErrorCodes::CONTROL_FAILED,
+            | Self::StoppedElsewhere { .. }
+            | Self::StillMoving { .. } => MoveItErrorCodes::CONTROL_FAILED,
             Self::Driver { .. } => MoveItErrorCodes::COMMUNICATION_FAILURE,
-            Self::Cancelled { .. } => MoveItErrorCodes::PREEMPTED,
+            Self::NotOver { .. } => MoveItErrorCodes::TIMED_OUT,
+            Self::Halted { .. } => MoveItErrorCodes::PREEMPTED,
         }
     }
 }
 
-/// Sends all goals and waits for their end; where the trajectories' time 0 lies on the drivers' clock, ns, as soon as
-/// goals were sent, and how it ended. `progress` is told the share of the motion's time that has passed.
+/// What came of a motion.
+#[derive(Debug)]
+pub(crate) struct Executed {
+    /// Where the trajectories' time 0 lies on the drivers' clock, ns; `None` if no goal was sent.
+    pub start_ns: Option<i64>,
+    /// How the arms came to rest if goals were sent and the motion was broken off.
+    pub stops: Vec<StopSummary>,
+    pub ended: Result<(), ExecutionError>,
+}
+
+/// What is refused before anything is asked of a driver.
+pub(crate) fn check_before(arms: &[ArmMotion<'_>], patience: Patience) -> Result<(), ExecutionError> {
+    for arm in arms {
+        check_plan(arm.arm, &arm.limits, arm.trajectory)?;
+        check_start(arm.arm, &arm.limits, arm.trajectory, &arm.joints.fresh(patience.joint_state)?)?;
+    }
+    Ok(())
+}
+
+/// Sends all goals and waits for their end. `progress` is told the share of the motion's time that has passed.
 pub(crate) async fn execute(
     arms: &[ArmMotion<'_>],
     patience: Patience,
     progress: impl Fn(f64),
-    cancelled: impl Future<Output = ()>,
-) -> (Option<i64>, Result<(), ExecutionError>) {
-    let start_ns = match ready(arms, patience).await {
+    halt: impl Future<Output = Halt>,
+) -> Executed {
+    tokio::pin!(halt);
+    let duration_s = arms.iter().map(|arm| arm.trajectory.duration_s()).fold(0.0, f64::max);
+    let ready = tokio::select! {
+        biased;
+        by = &mut halt => Err(ExecutionError::Halted { by, time_s: 0.0, duration_s }),
+        ready = ready(arms, patience) => ready,
+    };
+    let start_ns = match ready {
         Ok(start_ns) => start_ns,
-        Err(error) => return (None, Err(error)),
+        Err(error) => return Executed { start_ns: None, stops: Vec::new(), ended: Err(error) },
     };
     arms.iter().for_each(|arm| arm.joints.record());
     let (mut running, sent) = send(arms, start_ns, patience).await;
     let ended = match sent {
-        Ok(()) => watch(arms, &mut running, start_ns, patience, progress, cancelled).await,
+        Ok(()) => running.watch(duration_s, progress, halt).await,
         Err(error) => Err(error),
     };
-    if ended.is_err() {
-        running.stop(patience.driver).await;
-    }
-    (Some(start_ns), ended)
+    let stops = if ended.is_err() { running.stop().await } else { Vec::new() };
+    Executed { start_ns: Some(start_ns), stops, ended }
 }
 
-/// Waits for all drivers; the start time on their clock. Drivers of one cell share a clock; their joint states' stamps
-/// tell it also where this machine's differs.
+/// Waits for all drivers and looks where the arms are; the start time on the drivers' clock. Drivers of one cell share
+/// a clock; their joint states' stamps tell it also where this machine's differs.
 async fn ready(arms: &[ArmMotion<'_>], patience: Patience) -> Result<i64, ExecutionError> {
-    let mut newest_ns = 0;
     for arm in arms {
-        arm.driver
-            .wait_for_server(patience.driver)
-            .await
-            .map_err(|source| ExecutionError::Driver { arm: arm.arm.to_owned(), source })?;
-        newest_ns = arm.joints.wait_fresh(patience.joint_state).await?.stamp_ns.max(newest_ns);
+        let of_arm = |source| ExecutionError::Driver { arm: arm.arm.name.clone(), source };
+        arm.driver.wait_for_server(patience.driver).await.map_err(of_arm)?;
+        arm.joints.wait_fresh(patience.joint_state).await?;
     }
-    Ok(newest_ns.saturating_add(i64::try_from(patience.start_delay.as_nanos()).unwrap_or(i64::MAX)))
+    // All at once, just before the goals go out: an arm may have been moved while another was waited for.
+    for arm in arms {
+        check_start(arm.arm, &arm.limits, arm.trajectory, &arm.joints.fresh(patience.joint_state)?)?;
+    }
+    let now_ns = arms.iter().filter_map(|arm| arm.joints.newest_and_now()).map(|(_, now_ns)| now_ns).max();
+    let delay_ns = i64::try_from(patience.start_delay.as_nanos()).unwrap_or(i64::MAX);
+    Ok(now_ns.unwrap_or_default().saturating_add(delay_ns))
 }
 
-/// Goals that are not over. Dropping it cancels them, so that no arm moves on unwatched.
-struct Running {
-    /// `None` once over, in the order of the arms.
-    goals: Vec<Option<GoalHandle<FollowJointTrajectory>>>,
+/// Goals that are not over. Dropping it stops them, so that no arm moves on unwatched.
+struct Running<'a> {
+    arms: &'a [ArmMotion<'a>],
+    start_ns: i64,
+    patience: Patience,
+    /// In the order of the arms.
+    goals: Vec<SentGoal>,
     ended: mpsc::UnboundedReceiver<(usize, Ended)>,
     waits: JoinSet<()>,
 }
 
-impl Running {
-    /// Cancels what still runs and waits for it to be over, up to a limit.
-    async fn stop(&mut self, limit: Duration) {
-        for goal in self.goals.iter().flatten() {
-            if let Err(error) = goal.cancel(limit).await {
-                tracing::warn!(%error, "a goal was not cancelled");
-            }
-        }
-        let wait = async {
-            while self.goals.iter().any(Option::is_some) {
-                let Some((arm, _)) = self.ended.recv().await else { return };
-                self.over(arm);
-            }
-        };
-        if tokio::time::timeout(limit, wait).await.is_err() {
-            tracing::error!(?limit, "a driver did not say that its arm stopped");
-        }
-    }
-
-    fn over(&mut self, arm: usize) {
-        if let Some(goal) = self.goals.get_mut(arm) {
-            *goal = None;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        /// Nobody waits for the answer any more.
-        const LIMIT: Duration = Duration::from_secs(1);
-        for goal in self.goals.drain(..).flatten() {
-            tokio::spawn(async move { goal.cancel(LIMIT).await });
-        }
-    }
-}
-
 /// Sends the goals together. Those that were accepted run even if another was not.
-async fn send(
-    arms: &[ArmMotion<'_>],
+async fn send<'a>(
+    arms: &'a [ArmMotion<'a>],
     start_ns: i64,
     patience: Patience,
-) -> (Running, Result<(), ExecutionError>) {
+) -> (Running<'a>, Result<(), ExecutionError>) {
     let (sender, ended) = mpsc::unbounded_channel();
-    let mut running = Running { goals: Vec::new(), ended, waits: JoinSet::new() };
+    // An arm whose driver answers only after the others' start would start alone. The other half of the delay is for
+    // keeping those from starting that answered.
+    let limit = match patience.start_delay.is_zero() {
+        true => patience.driver,
+        false => patience.driver.min(patience.start_delay / 2),
+    };
+    // Until it is known otherwise, a driver may have taken its goal.
+    let goals = arms.iter().map(|_| SentGoal::Unknown).collect();
+    let mut running = Running { arms, start_ns, patience, goals, ended, waits: JoinSet::new() };
     let mut sending = JoinSet::new();
     for (index, arm) in arms.iter().enumerate() {
         let trajectory = to_message(arm.trajectory, Time::from_ns(start_ns));
-        let (driver, name) = (arm.driver.clone(), arm.arm.to_owned());
+        let (driver, name) = (arm.driver.clone(), arm.arm.name.clone());
         let goal = FollowJointTrajectoryGoal { trajectory, ..Default::default() };
-        running.goals.push(None);
-        sending.spawn(async move { (index, name, driver.send_goal(goal, patience.driver).await) });
+        sending.spawn(async move { (index, name, driver.send_goal(goal, limit).await) });
     }
     let mut failed = Ok(());
     // A sending task neither panics nor is aborted: a join error cannot be.
     while let Some(Ok((index, arm, sent))) = sending.join_next().await {
-        match sent {
+        let goal = match sent {
             Ok(goal) => {
                 let (result, sender) = (goal.result(), sender.clone());
                 running.waits.spawn(async move {
                     // Fails if nobody waits any more.
                     let _ = sender.send((index, result.await));
                 });
-                if let Some(place) = running.goals.get_mut(index) {
-                    *place = Some(goal);
-                }
+                SentGoal::Running(goal)
             }
-            Err(source) if failed.is_ok() => failed = Err(ExecutionError::Driver { arm, source }),
-            Err(_) => {}
+            Err(source) => {
+                let goal = match &source {
+                    CarrierError::GoalRejected(_) => SentGoal::Over,
+                    _ => SentGoal::Unknown,
+                };
+                if failed.is_ok() {
+                    failed = Err(ExecutionError::Driver { arm, source });
+                }
+                goal
+            }
+        };
+        if let Some(place) = running.goals.get_mut(index) {
+            *place = goal;
         }
     }
     (running, failed)
 }
 
-/// Waits until all goals are over, or something is wrong.
-async fn watch(
-    arms: &[ArmMotion<'_>],
-    running: &mut Running,
-    start_ns: i64,
-    patience: Patience,
-    progress: impl Fn(f64),
-    cancelled: impl Future<Output = ()>,
-) -> Result<(), ExecutionError> {
-    let duration_s = arms.iter().map(|arm| arm.trajectory.duration_s()).fold(0.0, f64::max);
-    let passed_s = || {
-        let newest_ns = arms.iter().filter_map(|arm| arm.joints.newest_stamp_ns()).min().unwrap_or(start_ns);
-        (1e-9 * (newest_ns - start_ns) as f64).clamp(0.0, duration_s)
-    };
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    tokio::pin!(cancelled);
-    while running.goals.iter().any(Option::is_some) {
-        tokio::select! {
-            // What the driver says is more than what its silence does.
-            biased;
-            Some((index, ended)) = running.ended.recv() => {
-                running.over(index);
-                let arm = arms.get(index).map(|arm| arm.arm.to_owned()).unwrap_or_default();
-                match ended {
-                    Ok(Outcome::Succeeded(_)) => {}
-                    Ok(Outcome::Aborted(result)) => {
-                        return Err(ExecutionError::Aborted { arm, code: result.error_code, reason: result.error_string });
+impl Running<'_> {
+    /// Waits until all goals are over, or something is wrong.
+    async fn watch(
+        &mut self,
+        duration_s: f64,
+        progress: impl Fn(f64),
+        mut halt: impl Future<Output = Halt> + Unpin,
+    ) -> Result<(), ExecutionError> {
+        let (arms, start_ns) = (self.arms, self.start_ns);
+        let passed_s = || {
+            let newest =
+                arms.iter().filter_map(|arm| arm.joints.newest_and_now()).map(|(state, _)| state.stamp_ns);
+            (1e-9 * (newest.min().unwrap_or(start_ns) - start_ns) as f64).clamp(0.0, duration_s)
+        };
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        while self.goals.iter().any(|goal| !goal.is_over()) {
+            tokio::select! {
+                // What the driver says is more than what its silence does.
+                biased;
+                Some((index, ended)) = self.ended.recv() => {
+                    self.over(index);
+                    let arm = arms.get(index).map(|arm| arm.arm.name.clone()).unwrap_or_default();
+                    match ended {
+                        Ok(Outcome::Succeeded(_)) => {}
+                        Ok(Outcome::Aborted(result)) => {
+                            let (code, reason) = (result.error_code, result.error_string);
+                            return Err(ExecutionError::Aborted { arm, code, reason });
+                        }
+                        Ok(Outcome::Canceled(_)) => return Err(ExecutionError::StoppedElsewhere { arm }),
+                        Err(source) => return Err(ExecutionError::Driver { arm, source }),
                     }
-                    Ok(Outcome::Canceled(_)) => return Err(ExecutionError::StoppedElsewhere { arm }),
-                    Err(source) => return Err(ExecutionError::Driver { arm, source }),
                 }
-            }
-            () = &mut cancelled => {
-                return Err(ExecutionError::Cancelled { time_s: passed_s(), duration_s });
-            }
-            _ = look.tick() => {
-                for arm in arms {
-                    arm.joints.fresh(patience.joint_state)?;
+                by = &mut halt => {
+                    return Err(ExecutionError::Halted { by, time_s: passed_s(), duration_s });
                 }
-                progress(if duration_s > 0.0 { passed_s() / duration_s } else { 1.0 });
+                _ = look.tick() => {
+                    self.look()?;
+                    progress(if duration_s > 0.0 { passed_s() / duration_s } else { 1.0 });
+                }
             }
         }
+        // The joint states may come after the result.
+        for arm in arms {
+            // One beyond the end, so that the last waypoint lies between two.
+            let end_ns = start_ns.saturating_add((1e9 * (arm.trajectory.duration_s() + 1e-3)) as i64);
+            arm.joints.wait_until(end_ns, self.patience.joint_state).await;
+        }
+        for arm in arms {
+            let Patience { driver, joint_state, .. } = self.patience;
+            let here = arm.joints.wait_at_rest(REST_RAD_S, driver, joint_state).await?;
+            if !here.is_at_rest(REST_RAD_S) {
+                let speed_rad_s = here.velocities.iter().map(|v| v.abs()).fold(0.0, f64::max);
+                let (arm, limit_rad_s) = (arm.arm.name.clone(), REST_RAD_S);
+                return Err(ExecutionError::StillMoving { arm, speed_rad_s, limit_rad_s });
+            }
+        }
+        progress(1.0);
+        Ok(())
     }
-    // The joint states may come after the result.
-    for arm in arms {
-        // One beyond the end, so that the last waypoint lies between two.
-        let end_ns = start_ns.saturating_add((1e9 * (arm.trajectory.duration_s() + 1e-3)) as i64);
-        arm.joints.wait_until(end_ns, patience.joint_state).await;
+
+    /// Whether all arms do what they are to do.
+    fn look(&self) -> Result<(), ExecutionError> {
+        for (arm, goal) in self.arms.iter().zip(&self.goals) {
+            let here = arm.joints.fresh(self.patience.joint_state)?;
+            let since_s = |ns: i64| 1e-9 * (ns - self.start_ns) as f64;
+            check_motion(arm.arm, &arm.limits, arm.trajectory, &here, since_s(here.stamp_ns))?;
+            let Some((_, now_ns)) = arm.joints.newest_and_now() else { continue };
+            let late_s = since_s(now_ns) - arm.trajectory.duration_s();
+            let limit_s = arm.limits.goal_time_tolerance_s + self.patience.driver.as_secs_f64();
+            if !goal.is_over() && late_s > limit_s {
+                return Err(ExecutionError::NotOver { arm: arm.arm.name.clone(), late_s, limit_s });
+            }
+        }
+        Ok(())
     }
-    progress(1.0);
-    Ok(())
+
+    /// Brings all arms to rest.
+    async fn stop(mut self) -> Vec<StopSummary> {
+        // What ended meanwhile needs no stop.
+        while let Ok((index, _)) = self.ended.try_recv() {
+            self.over(index);
+        }
+        let stopping = begin_stop(self.arms, std::mem::take(&mut self.goals), self.start_ns, self.patience);
+        see_rest(self.arms, stopping, self.patience).await
+    }
+
+    fn over(&mut self, index: usize) {
+        if let Some(goal) = self.goals.get_mut(index) {
+            *goal = SentGoal::Over;
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.goals.iter().any(|goal| !goal.is_over()) {
+            // Its tasks go on by themselves; nobody waits for their answer any more.
+            drop(begin_stop(self.arms, std::mem::take(&mut self.goals), self.start_ns, self.patience));
+        }
+    }
 }

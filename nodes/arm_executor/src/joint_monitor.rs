@@ -1,7 +1,7 @@
 //! The newest joint states of an arm, how old they are, and a recording of them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dreamitate_carrier::Subscription;
 use dreamitate_kinematics::Joints;
@@ -9,6 +9,7 @@ use dreamitate_msgs::sensor_msgs::JointState;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use dreamitate_motion::JointSample;
 
@@ -30,6 +31,13 @@ pub(crate) struct Stamped {
     pub stamp_ns: i64,
     pub positions: Joints,
     pub velocities: Joints,
+}
+
+impl Stamped {
+    /// Whether no joint is faster than a speed.
+    pub fn is_at_rest(&self, rest_rad_s: f64) -> bool {
+        self.velocities.iter().all(|v| v.abs() <= rest_rad_s)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,9 +67,13 @@ impl JointMonitor {
             let seen = seen.clone();
             async move {
                 while let Some(message) = states.recv().await {
-                    match message.map_err(|error| error.to_string()).and_then(|m| read(&joint_names, &m)) {
-                        Ok(state) => {
+                    let message = message.map_err(|error| error.to_string());
+                    match message.and_then(|m| Ok((read(&joint_names, &m)?, m.velocity.is_empty()))) {
+                        Ok((mut state, without_velocities)) => {
                             let mut seen = seen.lock();
+                            if let Some((before, _)) = seen.newest.as_ref().filter(|_| without_velocities) {
+                                state.velocities = velocities_between(before, &state);
+                            }
                             if let Some(recording) = &mut seen.recording {
                                 recording.push(state);
                             }
@@ -111,6 +123,37 @@ impl JointMonitor {
         }
     }
 
+    /// The first state from now on in which no joint is faster than `rest_rad_s`; the newest, if there is none such within
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StaleJoints`] if the newest is then older than `oldest`.
+    pub async fn wait_at_rest(
+        &self,
+        rest_rad_s: f64,
+        limit: Duration,
+        oldest: Duration,
+    ) -> Result<Stamped, StaleJoints> {
+        let mut came = self.came.clone();
+        let wait = async {
+            loop {
+                came.mark_unchanged();
+                if came.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                if let Some((state, _)) =
+                    self.newest_and_now().filter(|(state, _)| state.is_at_rest(rest_rad_s))
+                {
+                    return state;
+                }
+            }
+        };
+        match tokio::time::timeout(limit, wait).await {
+            Ok(state) => Ok(state),
+            Err(_) => self.fresh(oldest),
+        }
+    }
+
     /// Waits up to a limit for a state that is not before a time on the driver's clock.
     pub async fn wait_until(&self, stamp_ns: i64, limit: Duration) {
         let mut came = self.came.clone();
@@ -131,6 +174,13 @@ impl JointMonitor {
     /// The newest state's stamp.
     pub fn newest_stamp_ns(&self) -> Option<i64> {
         self.seen.lock().newest.map(|(state, _)| state.stamp_ns)
+    }
+
+    /// The newest state, and the time now on the driver's clock, ns, as far as the state's coming tells it.
+    pub fn newest_and_now(&self) -> Option<(Stamped, i64)> {
+        let (state, came) = self.seen.lock().newest?;
+        let age_ns = i64::try_from(came.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        Some((state, state.stamp_ns.saturating_add(age_ns)))
     }
 
     /// Records from now on, with the newest state as the first.
@@ -164,6 +214,13 @@ impl Drop for JointMonitor {
     }
 }
 
+/// How fast the joints are where a driver does not tell it. Zero where no time passed.
+fn velocities_between(before: &Stamped, now: &Stamped) -> Joints {
+    let passed_s = 1e-9 * (now.stamp_ns - before.stamp_ns) as f64;
+    let moved = now.positions.iter().zip(&before.positions);
+    moved.map(|(now, before)| if passed_s > 0.0 { (now - before) / passed_s } else { 0.0 }).collect()
+}
+
 /// The joints of these names in a message that may have others too.
 fn read(joint_names: &[String], message: &JointState) -> Result<Stamped, String> {
     let mut state = Stamped {
@@ -188,6 +245,18 @@ fn read(joint_names: &[String], message: &JointState) -> Result<Stamped, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn velocities_that_are_not_told_come_of_the_positions() {
+        let at = |stamp_ns: i64, rad: f64| Stamped {
+            stamp_ns,
+            positions: [rad].into_iter().collect(),
+            velocities: [0.0].into_iter().collect(),
+        };
+        let found = velocities_between(&at(5, 0.1), &at(500_000_005, 0.3));
+        assert!((found[0] - 0.4).abs() < 1e-9);
+        assert_eq!(velocities_between(&at(5, 0.1), &at(5, 0.3))[0], 0.0);
+    }
 
     #[test]
     fn joints_are_found_by_name_among_others() {

@@ -4,13 +4,20 @@
 //! of a run is an [`ExecutionSummary`].
 
 mod arm_files;
+mod confirmation;
 mod dream_waypoints;
 mod execution;
+mod executor_parameters;
+mod faults;
 mod joint_monitor;
+mod motion_watch;
 mod moveit;
 pub mod node;
 pub mod simulated_node;
 mod simulation;
+mod stop_profile;
+mod stop_switch;
+mod stopping;
 mod summary;
 mod summary_of_run;
 mod trajectory_message;
@@ -18,6 +25,6 @@ mod trajectory_message;
 pub use arm_files::{ArmFilesError, ConfiguredArm, arm_of_rig, arms_of_task};
 pub use summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
-    JointSummary, PlannedPoint,
+    JointSummary, PlannedPoint, StopKind, StopSummary,
 };
 pub use summary_of_run::plan_summary;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamitate_carrier::{
-    ActionClient, Carrier, CarrierError, Declaration, Goal, Node, NodeArgs, Outcome, Publisher, Qos,
+    ActionClient, Carrier, CarrierError, Client, Goal, Node, NodeArgs, Outcome, Publisher, Qos,
 };
-use dreamitate_config::Task;
+use dreamitate_msgs::action_msgs::CancelGoal;
 use dreamitate_msgs::builtin_interfaces::Time;
 use dreamitate_msgs::control_msgs::FollowJointTrajectory;
 use dreamitate_msgs::dreamitate_msgs::{
@@ -21,14 +21,17 @@ use dreamitate_msgs::sensor_msgs::JointState;
 use dreamitate_msgs::std_msgs;
 use dreamitate_msgs::std_srvs::{Trigger, TriggerResponse};
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as TurnMutex, mpsc, watch};
+use tokio::sync::{Mutex as TurnMutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::arm_files::{arms_of_task, config_folder};
+use crate::confirmation::Confirmation;
 use crate::dream_waypoints::{DreamTrajectories, waypoints};
-use crate::execution::{ArmMotion, ExecutionError, Patience, execute};
+use crate::execution::{ArmMotion, Executed, ExecutionError, Patience, check_before, execute};
+use crate::executor_parameters::{Parameters, declare};
 use crate::joint_monitor::JointMonitor;
+use crate::motion_watch::{MotionLimits, slowing};
 use crate::moveit;
+use crate::stop_switch::{self, Halt, StopSwitch};
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
 use crate::summary_of_run;
 use crate::trajectory_message::to_message;
@@ -36,18 +39,8 @@ use dreamitate_motion::{Arm, JointTrajectory};
 use dreamitate_motion::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 use dreamitate_motion::{PlanError, PlanSettings};
 
-struct Parameters {
-    config_dir: String,
-    task: String,
-    min_waypoints: i64,
-    min_round: i64,
-    joint_state_timeout_s: f64,
-    driver_timeout_s: f64,
-    start_delay_s: f64,
-    autostart: bool,
-    confirm: bool,
-    accept_partial_paths: bool,
-}
+/// Ends what a summary says of arms that were stopped.
+const HELD: &str = "; the arms are held, and the next dream is executed when the action execute asks for it";
 
 /// An arm with its ways to the outside.
 struct DrivenArm {
@@ -56,12 +49,21 @@ struct DrivenArm {
     arm: Arc<Arm>,
     joints: JointMonitor,
     driver: ActionClient<FollowJointTrajectory>,
+    cancel_all: Client<CancelGoal>,
+    limits: MotionLimits,
     plan: Publisher<DisplayTrajectory>,
 }
 
 impl DrivenArm {
     fn motion<'a>(&'a self, trajectory: &'a JointTrajectory) -> ArmMotion<'a> {
-        ArmMotion { arm: &self.arm.name, driver: &self.driver, joints: &self.joints, trajectory }
+        ArmMotion {
+            arm: &self.arm,
+            driver: &self.driver,
+            cancel_all: &self.cancel_all,
+            joints: &self.joints,
+            limits: self.limits,
+            trajectory,
+        }
     }
 }
 
@@ -71,7 +73,8 @@ struct Executor {
     min_waypoints: usize,
     accept_partial_paths: bool,
     patience: Patience,
-    confirm: bool,
+    confirmation: Confirmation,
+    stops: StopSwitch,
     settings: PlanSettings,
     dreams: Mutex<DreamTrajectories>,
     summary: Publisher<std_msgs::String>,
@@ -79,8 +82,6 @@ struct Executor {
     display: Publisher<DisplayTrajectory>,
     /// Held while arms are planned for or move: one dream at a time.
     turn: TurnMutex<()>,
-    /// True while a person is waited for.
-    awaits_confirmation: watch::Sender<bool>,
 }
 
 /// Runs the node until it is dropped; arms that move then are told to stop.
@@ -92,27 +93,7 @@ struct Executor {
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     // The arms' names are parameters' names, and the task that names the arms is a parameter too.
-    let (parameters, arms) = node.declare_parameters(|p| {
-        let parameters = declare(p)?;
-        let folder = config_folder(&parameters.config_dir);
-        let arms = Task::read(&folder, &parameters.task)
-            .map_err(anyhow::Error::from)
-            .and_then(|task| Ok(arms_of_task(&folder, &task)?))
-            .and_then(|arms| {
-                arms.into_iter()
-                    .map(|arm| {
-                        let name = format!("{}.action", arm.arm.name);
-                        let default = format!("{}/{}", arm.arm.name, arm.robot.action);
-                        let action = p.declare(
-                            Declaration::text(&name, &default)
-                                .about("The driver's FollowJointTrajectory action"),
-                        )?;
-                        Ok((arm, action))
-                    })
-                    .collect::<anyhow::Result<Vec<_>>>()
-            });
-        Ok((parameters, arms))
-    })?;
+    let (parameters, arms) = node.declare_parameters(declare)?;
     let mut driven = Vec::new();
     for (configured, action) in arms? {
         let arm = configured.arm;
@@ -121,6 +102,8 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         driven.push(DrivenArm {
             joints: JointMonitor::new(&arm.name, arm.joint_names(), states),
             driver: node.action_client(&action)?,
+            cancel_all: node.client(&format!("{action}/_action/cancel_goal"))?,
+            limits: MotionLimits::new(&configured.robot, parameters.tracking_tolerance_rad),
             plan: node.publisher(&format!("plan/{}", arm.name), Qos::latched())?,
             tool: configured.tool,
             group: configured.group,
@@ -136,67 +119,22 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             driver: Duration::from_secs_f64(parameters.driver_timeout_s),
             joint_state: Duration::from_secs_f64(parameters.joint_state_timeout_s),
             start_delay: Duration::from_secs_f64(parameters.start_delay_s),
+            stop_lead: Duration::from_secs_f64(parameters.stop_lead_s),
         },
-        confirm: parameters.confirm,
+        confirmation: Confirmation::new(parameters.confirm),
+        stops: StopSwitch::new(),
         settings: PlanSettings::default(),
         dreams: Mutex::default(),
         summary: node.publisher("execution/summary", Qos::latched())?,
         display: node.publisher("display_planned_path", Qos::latched())?,
         turn: TurnMutex::new(()),
-        awaits_confirmation: watch::Sender::new(false),
     });
+    let stop_events = node.subscribe(stop_switch::TOPIC, Qos::reliable(10))?;
     executor.clone().serve(&node)?;
-    executor.follow_dreams(&node, &parameters).await
-}
-
-fn declare(
-    p: &mut dreamitate_carrier::ParameterSet,
-) -> Result<Parameters, dreamitate_carrier::ParameterError> {
-    Ok(Parameters {
-        config_dir: p.declare(
-            Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
-        )?,
-        task: p.declare(Declaration::text("task", "rotation").about("Task: its name, or a YAML file"))?,
-        min_waypoints: p.declare(
-            Declaration::new("min_waypoints", 4_i64)
-                .about("The fewest accepted poses of a tool that are executed")
-                .range(2, 1000),
-        )?,
-        min_round: p.declare(
-            Declaration::new("min_round", 0_i64)
-                .about("Trajectories of earlier rounds of tracking are passed over")
-                .range(0, 255),
-        )?,
-        joint_state_timeout_s: p.declare(
-            Declaration::new("joint_state_timeout_s", 1.0)
-                .unit("s")
-                .about("The oldest that joint states may be")
-                .range(0.01, 60.0),
-        )?,
-        driver_timeout_s: p.declare(
-            Declaration::new("driver_timeout_s", 2.0)
-                .unit("s")
-                .about("How long a driver has to answer")
-                .range(0.01, 60.0),
-        )?,
-        start_delay_s: p.declare(
-            Declaration::new("start_delay_s", 0.2)
-                .unit("s")
-                .about("From sending the goals to the start of all arms")
-                .range(0.0, 10.0),
-        )?,
-        autostart: p.declare(
-            Declaration::new("autostart", true)
-                .about("Execute a dream as soon as it came, without being asked"),
-        )?,
-        accept_partial_paths: p.declare(
-            Declaration::new("accept_partial_paths", false)
-                .about("Whether compute_cartesian_path says SUCCESS where it went only part of the way"),
-        )?,
-        confirm: p.declare(
-            Declaration::new("confirm", false).about("Wait for the service ~/confirm before anything moves"),
-        )?,
-    })
+    tokio::select! {
+        ended = executor.clone().follow_dreams(&node, &parameters) => ended,
+        () = executor.stops.listen(stop_events) => Ok(()),
+    }
 }
 
 impl Executor {
@@ -204,7 +142,7 @@ impl Executor {
     fn serve(self: Arc<Self>, node: &Node) -> Result<(), CarrierError> {
         let executor = self.clone();
         node.serve::<Trigger, _, _>("~/confirm", move |_| {
-            let success = executor.awaits_confirmation.send_replace(false);
+            let success = executor.confirmation.confirm();
             let message = if success { "the arms will move" } else { "nothing waits to be confirmed" };
             std::future::ready(TriggerResponse { success, message: message.to_owned() })
         })?;
@@ -247,8 +185,10 @@ impl Executor {
 
     /// Works on a goal of MoveIt's action: a trajectory that somebody else planned.
     async fn on_trajectory(&self, goal: Goal<ExecuteTrajectory>) -> Outcome<ExecuteTrajectoryResult> {
+        // From now on, not from its turn on, a stop is one for it.
+        let halt = self.stops.halt(goal.cancelled());
         let turn = self.turn.lock().await;
-        let ended = self.follow(&goal).await;
+        let ended = self.follow(&goal, halt).await;
         drop(turn);
         let result = |error_code| ExecuteTrajectoryResult { error_code };
         match ended {
@@ -260,7 +200,11 @@ impl Executor {
         }
     }
 
-    async fn follow(&self, goal: &Goal<ExecuteTrajectory>) -> Result<(), moveit::Refusal> {
+    async fn follow(
+        &self,
+        goal: &Goal<ExecuteTrajectory>,
+        halt: impl Future<Output = Halt>,
+    ) -> Result<(), moveit::Refusal> {
         let cell = self.cell();
         let trajectories = moveit::trajectories(&cell, &goal.goal().trajectory)?;
         let motions: Vec<ArmMotion<'_>> = self
@@ -269,31 +213,31 @@ impl Executor {
             .zip(&trajectories)
             .filter_map(|(arm, trajectory)| Some(arm.motion(trajectory.as_ref()?)))
             .collect();
-        let cancelled = goal.cancelled();
-        tokio::pin!(cancelled);
-        let ended = match self.confirmed(&mut cancelled).await {
-            true => execute(&motions, self.patience, |_| {}, cancelled).await.1,
-            false => Err(ExecutionError::Cancelled { time_s: 0.0, duration_s: 0.0 }),
-        };
-        ended.map_err(|error| moveit::Refusal::new(error.code(), error.to_string()))
+        let executed = self.move_arms(&motions, |_| {}, halt).await;
+        executed.ended.map_err(|error| moveit::Refusal::new(error.code(), error.to_string()))
     }
 
-    /// Waits for the operator, where one is to be waited for; false if the motion is cancelled before.
-    async fn confirmed(&self, cancelled: &mut (impl Future<Output = ()> + Unpin)) -> bool {
-        if !self.confirm {
-            return true;
+    /// Executes once it is confirmed; what was stopped is held.
+    async fn move_arms(
+        &self,
+        motions: &[ArmMotion<'_>],
+        progress: impl Fn(f64),
+        halt: impl Future<Output = Halt>,
+    ) -> Executed {
+        let nothing_sent = |error| Executed { start_ns: None, stops: Vec::new(), ended: Err(error) };
+        if let Err(error) = check_before(motions, self.patience) {
+            return nothing_sent(error);
         }
-        tracing::info!("waiting for ~/confirm before the arms move");
-        let mut confirmation = self.awaits_confirmation.subscribe();
-        self.awaits_confirmation.send_replace(true);
-        tokio::select! {
-            // The sender is in `self`, so that no error can be.
-            () = async { drop(confirmation.wait_for(|awaits| !awaits).await) } => true,
-            () = cancelled => {
-                self.awaits_confirmation.send_replace(false);
-                false
-            }
+        tokio::pin!(halt);
+        if let Err(by) = self.confirmation.wait(&mut halt).await {
+            let duration_s = motions.iter().map(|arm| arm.trajectory.duration_s()).fold(0.0, f64::max);
+            return nothing_sent(ExecutionError::Halted { by, time_s: 0.0, duration_s });
         }
+        let executed = execute(motions, self.patience, progress, halt).await;
+        if executed.start_ns.is_some() && executed.ended.is_err() {
+            self.stops.hold();
+        }
+        executed
     }
 
     /// Listens to the tools' trajectories for ever.
@@ -320,9 +264,9 @@ impl Executor {
             }
             let complete = self.dreams.lock().take(&self.tools, &tool, message);
             let Some(dream) = complete else { continue };
-            let never = std::future::pending();
-            if parameters.autostart {
-                self.execute(&dream, |_| {}, never).await;
+            if parameters.autostart && !self.stops.holds() {
+                let halt = self.stops.halt(std::future::pending());
+                self.execute(&dream, |_| {}, halt).await;
             } else {
                 self.plan_only(&dream).await;
             }
@@ -344,7 +288,8 @@ impl Executor {
                 tracing::warn!(%error, "feedback not sent");
             }
         };
-        let summary = self.execute(&dream, progress, goal.cancelled()).await;
+        self.stops.release();
+        let summary = self.execute(&dream, progress, self.stops.halt(goal.cancelled())).await;
         let result = result(summary.error_code, summary.message);
         match summary.outcome {
             ExecutionOutcome::Executed => Outcome::Succeeded(result),
@@ -358,7 +303,15 @@ impl Executor {
         let clip_id = clip_of(dream);
         let turn = self.turn.lock().await;
         let summary = match self.plan(dream).await {
-            Ok((tasks, plan)) => self.summary_of_plan(&clip_id, &tasks, &plan),
+            Ok((tasks, plan)) => {
+                let mut summary = self.summary_of_plan(&clip_id, &tasks, &plan);
+                match check_before(&self.motions(&plan), self.patience) {
+                    Err(error) => conclude(&mut summary, Err(error)),
+                    Ok(()) if self.stops.holds() => summary.message += HELD,
+                    Ok(()) => {}
+                }
+                summary
+            }
             Err(summary) => summary,
         };
         // Before anybody is told: whoever then asks for the next thing must not find this one under way.
@@ -371,12 +324,12 @@ impl Executor {
         &self,
         dream: &[ToolTrajectory],
         progress: impl Fn(f64),
-        cancelled: impl Future<Output = ()>,
+        halt: impl Future<Output = Halt>,
     ) -> ExecutionSummary {
         let clip_id = clip_of(dream);
         let turn = self.turn.lock().await;
         let summary = match self.plan(dream).await {
-            Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, cancelled).await,
+            Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, halt).await,
             Err(summary) => summary,
         };
         drop(turn);
@@ -390,28 +343,28 @@ impl Executor {
         tasks: &[ArmTask],
         plan: &ArmsPlan,
         progress: impl Fn(f64),
-        cancelled: impl Future<Output = ()>,
+        halt: impl Future<Output = Halt>,
     ) -> ExecutionSummary {
         let mut summary = self.summary_of_plan(clip_id, tasks, plan);
-        tokio::pin!(cancelled);
-        if self.confirm {
+        if self.confirmation.is_wanted() {
             self.publish(&summary);
         }
-        if !self.confirmed(&mut cancelled).await {
-            let duration_s = plan.duration_s();
-            conclude(&mut summary, Err(ExecutionError::Cancelled { time_s: 0.0, duration_s }));
-            return summary;
-        }
-        let motions: Vec<ArmMotion<'_>> =
-            self.arms.iter().zip(&plan.trajectories).map(|(arm, way)| arm.motion(way)).collect();
-        let (start_ns, ended) = execute(&motions, self.patience, progress, cancelled).await;
-        if let Some(start_ns) = start_ns {
+        let executed = self.move_arms(&self.motions(plan), progress, halt).await;
+        if let Some(start_ns) = executed.start_ns {
             for ((arm, task), part) in self.arms.iter().zip(tasks).zip(&mut summary.arms) {
                 summary_of_run::add_execution(part, task, &arm.joints.recorded(start_ns));
             }
         }
-        conclude(&mut summary, ended);
+        summary.stops = executed.stops;
+        conclude(&mut summary, executed.ended);
+        if !summary.stops.is_empty() {
+            summary.message += HELD;
+        }
         summary
+    }
+
+    fn motions<'a>(&'a self, plan: &'a ArmsPlan) -> Vec<ArmMotion<'a>> {
+        self.arms.iter().zip(&plan.trajectories).map(|(arm, way)| arm.motion(way)).collect()
     }
 
     /// The plan of a dream from where the arms are, published on `plan/…`; else the summary that says why there is none.
@@ -441,7 +394,8 @@ impl Executor {
         let (tasks, plan) = planned
             .await
             .map_err(|panic| failed(MoveItErrorCodes::CRASH, format!("the planner broke off: {panic}")))?;
-        let plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        let mut plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
+        self.slow_down(&mut plan);
         let mut all = DisplayTrajectory::default();
         for ((arm, task), trajectory) in self.arms.iter().zip(&tasks).zip(&plan.trajectories) {
             let mut message = DisplayTrajectory { model_id: arm.arm.name.clone(), ..Default::default() };
@@ -463,6 +417,17 @@ impl Executor {
             .publish(&all)
             .map_err(|e| failed(MoveItErrorCodes::COMMUNICATION_FAILURE, e.to_string()))?;
         Ok((tasks, plan))
+    }
+
+    /// Makes a plan last longer where a tool would be faster than its robot takes: all arms by the same factor, which
+    /// the summary's time scale tells.
+    fn slow_down(&self, plan: &mut ArmsPlan) {
+        let ways = self.arms.iter().zip(&plan.trajectories);
+        let factor = ways.map(|(arm, way)| slowing(&arm.arm, &arm.limits, way)).fold(1.0, f64::max);
+        if factor > 1.0 {
+            tracing::info!(factor, "slowed down for the tools' speed limit");
+            plan.trajectories.iter_mut().for_each(|way| way.stretch(factor));
+        }
     }
 
     fn summary_of_plan(&self, clip_id: &str, tasks: &[ArmTask], plan: &ArmsPlan) -> ExecutionSummary {
@@ -504,7 +469,7 @@ fn conclude(summary: &mut ExecutionSummary, ended: Result<(), ExecutionError>) {
         }
         Err(error) => {
             summary.outcome = match &error {
-                ExecutionError::Cancelled { .. } => ExecutionOutcome::Cancelled,
+                ExecutionError::Halted { .. } => ExecutionOutcome::Cancelled,
                 _ => ExecutionOutcome::Failed,
             };
             summary.error_code = error.code();

@@ -1,7 +1,8 @@
 //! The node of one simulated arm: a driver's FollowJointTrajectory action, its joint states and its frames.
 //!
-//! It runs in the arm's namespace. A goal that the arm does not take while it moves is rejected; any other that it
-//! does not take is aborted at once with its reason, since ROS has no place for a reason in a rejection.
+//! It runs in the arm's namespace. As with ros2_control's joint trajectory controller, a goal replaces the one under
+//! way, which is aborted, and the motion goes on smoothly from the present state. A goal that the arm does not take is
+//! aborted at once with its reason, since ROS has no place for a reason in a rejection; what moved then goes on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,14 @@ use dreamitate_msgs::geometry_msgs::{Quaternion, Transform, TransformStamped, Ve
 use dreamitate_msgs::sensor_msgs::JointState;
 use nalgebra::Isometry3;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot};
 
 use crate::arm_files::{arm_of_rig, config_folder};
+use crate::faults::Faults;
 use crate::simulation::{Ending, Motion, MotionRejection, Simulation};
 use crate::trajectory_message::{from_message, point_message};
 use dreamitate_motion::Arm;
-use dreamitate_motion::RobotConfig;
+use dreamitate_motion::DriverProfile;
 use dreamitate_motion::TrajectoryPoint;
 use dreamitate_motion::{GoalRejection, JointSample, SimulatedArm};
 
@@ -44,7 +46,9 @@ struct Parameters {
     tool: String,
     time_factor: f64,
     joint_state_decimation: i64,
-    stall_after_s: f64,
+    driver: String,
+    lag_s: f64,
+    faults: Faults,
 }
 
 fn parameters(node: &Node) -> Result<Parameters, dreamitate_carrier::CarrierError> {
@@ -69,27 +73,51 @@ fn parameters(node: &Node) -> Result<Parameters, dreamitate_carrier::CarrierErro
                     .about("Every how many steps of the controller the joint states are sent")
                     .range(1, 1000),
             )?,
-            stall_after_s: p.declare(
-                Declaration::new("stall_after_s", 0.0)
+            driver: p.declare(Declaration::text("driver", "").about(
+                "The driver whose part is played, from the robot's file; the file's choice if empty",
+            ))?,
+            lag_s: p.declare(
+                Declaration::new("lag_s", 0.0)
                     .unit("s")
-                    .about("A fault: the arm sticks this long after a motion's start; 0 is never")
-                    .range(0.0, 1000.0),
+                    .about("How far the joints are behind what is commanded: a first-order lag")
+                    .range(0.0, 1.0),
             )?,
+            faults: Faults::declare(p)?,
         })
     })
 }
 
+/// What happens at a simulated arm, also where its driver tells nobody.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ArmEvent {
+    /// A step of the controller: where the joints are.
+    Step(JointSample),
+    /// A goal came, whether or not it is taken.
+    Goal {
+        /// On the clock of the steps, s.
+        time_s: f64,
+        /// Whether another was under way or waiting.
+        replaces: bool,
+    },
+}
+
+/// The motion under way, and who waits for its end.
+struct Controlled {
+    simulation: Simulation,
+    ended: Option<oneshot::Sender<Ending>>,
+}
+
 /// What the stepping loop and the goals share.
 struct Driver {
-    simulation: Mutex<Simulation>,
+    controlled: Mutex<Controlled>,
     /// Wakes the loop when a goal comes.
     wake: Notify,
-    /// How the last motion ended.
-    ended: watch::Sender<Option<Ending>>,
-    robot: RobotConfig,
+    profile: DriverProfile,
     arm: Arm,
     /// The simulation's time 0, ns since the epoch.
     zero_ns: i64,
+    faults: Faults,
+    observe: Box<dyn Fn(ArmEvent) + Send + Sync>,
 }
 
 /// Runs the node until it is dropped.
@@ -97,36 +125,45 @@ struct Driver {
 /// # Errors
 /// Parameters or files that cannot be used, or a carrier that fails.
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    run_observed(carrier, args, |_| {}).await
+}
+
+/// As [`run`], with somebody who sees what the arm does whatever its driver tells. The observer must be quick.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_observed(
+    carrier: Arc<dyn Carrier>,
+    args: NodeArgs,
+    observe: impl Fn(ArmEvent) + Send + Sync + 'static,
+) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let parameters = parameters(&node)?;
     let folder = config_folder(&parameters.config_dir);
     let rig = Rig::read(&folder.rig(&parameters.rig))?;
     let configured =
         arm_of_rig(&folder, &rig, &parameters.arm, &parameters.arm, &folder.tool(&parameters.tool))?;
-    let (arm, robot) = (configured.arm, configured.robot);
-    let simulated = SimulatedArm::new(arm.clone(), &arm.home, robot.start_tolerance_rad)?;
-    let stall_after_s = Some(parameters.stall_after_s).filter(|s| *s > 0.0);
+    let arm = configured.arm;
+    let profile = configured.robot.with_driver(&parameters.driver)?.driver;
+    let simulated = SimulatedArm::new(arm.clone(), &arm.home, profile.start_tolerance_rad)?;
+    let simulation = Simulation::new(simulated.with_lag(parameters.lag_s), parameters.faults);
     let driver = Arc::new(Driver {
-        simulation: Mutex::new(Simulation::new(simulated, stall_after_s)),
+        controlled: Mutex::new(Controlled { simulation, ended: None }),
         wake: Notify::new(),
-        ended: watch::Sender::new(None),
         zero_ns: now_ns(),
-        robot,
+        profile,
         arm,
+        faults: parameters.faults,
+        observe: Box::new(observe),
     });
     let joint_states = node.publisher::<JointState>("joint_states", Qos::reliable(10))?;
     let frames = node.tf_broadcaster()?;
     frames.send_static(driver.fixed_frames())?;
     node.action_server::<FollowJointTrajectory, _, _, _>(
-        &driver.robot.action,
+        &driver.profile.action,
         {
             let driver = driver.clone();
-            move |_| {
-                let simulation = driver.simulation.lock();
-                let state = simulation.arm().state();
-                let busy = GoalRejection::Busy { state };
-                if simulation.is_busy() { Err(busy.to_string()) } else { Ok(()) }
-            }
+            move |_| driver.take()
         },
         {
             let driver = driver.clone();
@@ -138,26 +175,29 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     )?;
     tracing::info!(
         arm = driver.arm.name,
-        action = node.resolve(&driver.robot.action)?,
+        action = node.resolve(&driver.profile.action)?,
         "simulated arm ready"
     );
-    driver.keep_time(&parameters, &joint_states, &frames).await
+    driver.keep_time(&parameters, &joint_states, &frames).await?;
+    // Nothing of the driver is there any more, and its arm is left to itself.
+    drop((joint_states, frames, node));
+    driver.brake(&parameters).await;
+    Ok(())
 }
 
 impl Driver {
-    /// Steps the arm for ever.
+    /// Steps the arm until the driver dies of a fault, else for ever.
     async fn keep_time(
         &self,
         parameters: &Parameters,
         joint_states: &Publisher<JointState>,
         frames: &TfBroadcaster,
     ) -> anyhow::Result<()> {
-        let dt_s = 1.0 / self.robot.rate_hz;
-        let frames_every = (self.robot.rate_hz / FRAMES_HZ).round().max(1.0) as i64;
-        let mut clock = (parameters.time_factor > 0.0)
-            .then(|| tokio::time::interval(Duration::from_secs_f64(dt_s / parameters.time_factor)));
+        let dt_s = 1.0 / self.profile.rate_hz;
+        let frames_every = (self.profile.rate_hz / FRAMES_HZ).round().max(1.0) as i64;
+        let mut clock = clock(parameters, dt_s);
         for step in 0_i64.. {
-            let busy = self.simulation.lock().is_busy();
+            let busy = self.controlled.lock().simulation.is_busy();
             match &mut clock {
                 Some(clock) => {
                     clock.tick().await;
@@ -168,47 +208,88 @@ impl Driver {
                     () = self.wake.notified() => {}
                 },
             }
-            let (ending, sample) = {
-                let mut simulation = self.simulation.lock();
-                let ending = simulation.tick(dt_s);
-                if let Some(ending) = &ending {
-                    // Under the lock: the next goal must not take this ending for its own.
-                    self.ended.send_replace(Some(ending.clone()));
-                }
-                (ending, simulation.sample())
+            let (ended, sample) = self.step(dt_s);
+            let (dead, dumb) = {
+                let simulation = &self.controlled.lock().simulation;
+                let due = |after_s| simulation.is_due(after_s);
+                (due(self.faults.die_after_s), due(self.faults.drop_joint_states_after_s))
             };
+            if dead {
+                return Ok(());
+            }
             // At rest without a clock there are few steps, and each one is told.
             let all = clock.is_none() && !busy;
-            if all || ending.is_some() || step % parameters.joint_state_decimation == 0 {
+            if !dumb && (all || ended || step % parameters.joint_state_decimation == 0) {
                 joint_states.publish(&self.joint_state(&sample))?;
             }
-            if all || ending.is_some() || step % frames_every == 0 {
+            if all || ended || step % frames_every == 0 {
                 frames.send(self.moving_frames(&sample))?;
             }
         }
         Ok(())
     }
 
+    /// Lets the arm's own brakes stop it.
+    async fn brake(&self, parameters: &Parameters) {
+        let dt_s = 1.0 / self.profile.rate_hz;
+        let mut clock = clock(parameters, dt_s);
+        self.controlled.lock().simulation.brake();
+        while !self.controlled.lock().simulation.is_at_rest() {
+            if let Some(clock) = &mut clock {
+                clock.tick().await;
+            }
+            self.step(dt_s);
+        }
+    }
+
+    /// One step; whether a motion ended, and where the joints are.
+    fn step(&self, dt_s: f64) -> (bool, JointSample) {
+        let mut controlled = self.controlled.lock();
+        let ending = controlled.simulation.tick(dt_s);
+        let ended = ending.is_some();
+        if let Some((ending, waiting)) = ending.zip(controlled.ended.take_if(|_| ended)) {
+            // Fails if the goal's task was dropped.
+            let _ = waiting.send(ending);
+        }
+        let sample = controlled.simulation.sample();
+        drop(controlled);
+        (self.observe)(ArmEvent::Step(sample));
+        (ended, sample)
+    }
+
+    /// Whether a goal is looked at at all.
+    fn take(&self) -> Result<(), String> {
+        let (time_s, replaces) = {
+            let simulation = &self.controlled.lock().simulation;
+            (simulation.sample().time_s, simulation.is_busy())
+        };
+        (self.observe)(ArmEvent::Goal { time_s, replaces });
+        match self.faults {
+            Faults { reject_goals: true, .. } => Err("the robot's program is not running".to_owned()),
+            Faults { refuse_replacement: true, .. } if replaces => Err("the arm is busy".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// Works on one goal.
     async fn follow(&self, goal: Goal<FollowJointTrajectory>) -> Outcome<FollowJointTrajectoryResult> {
-        let mut ended = self.ended.subscribe();
-        if let Err((error_code, error_string)) = self.begin(goal.goal(), &mut ended) {
-            tracing::info!(arm = self.arm.name, error_code, error_string, "goal refused");
-            return Outcome::Aborted(FollowJointTrajectoryResult { error_code, error_string });
-        }
+        let (id, mut ended) = match self.begin(goal.goal()) {
+            Ok(begun) => begun,
+            Err((error_code, error_string)) => {
+                tracing::info!(arm = self.arm.name, error_code, error_string, "goal refused");
+                return Outcome::Aborted(FollowJointTrajectoryResult { error_code, error_string });
+            }
+        };
         self.wake.notify_one();
         let mut feedback = tokio::time::interval(FEEDBACK_PERIOD);
         let mut cancelled = false;
         loop {
             tokio::select! {
-                changed = ended.changed() => {
-                    let ending = ended.borrow_and_update().clone();
-                    let ending = ending.filter(|_| changed.is_ok());
-                    return outcome(ending.unwrap_or(Ending::Cancelled));
-                }
+                biased;
+                ending = &mut ended => return outcome(ending.unwrap_or(Ending::Replaced)),
                 () = goal.cancelled(), if !cancelled => {
                     cancelled = true;
-                    self.simulation.lock().cancel();
+                    self.controlled.lock().simulation.cancel(id);
                     self.wake.notify_one();
                 }
                 _ = feedback.tick() => {
@@ -220,47 +301,52 @@ impl Driver {
         }
     }
 
-    /// Starts a goal's motion, or says with FollowJointTrajectory's code why not. The next change of `ended` is then
-    /// this motion's.
+    /// Starts a goal's motion, with its number and where its end is told; or says with FollowJointTrajectory's code why
+    /// not.
     fn begin(
         &self,
         goal: &FollowJointTrajectoryGoal,
-        ended: &mut watch::Receiver<Option<Ending>>,
-    ) -> Result<(), (i32, String)> {
+    ) -> Result<(u64, oneshot::Receiver<Ending>), (i32, String)> {
         type Code = FollowJointTrajectoryResult;
         let invalid = |error: &dyn std::error::Error| (Code::INVALID_GOAL, error.to_string());
         let trajectory = from_message(&goal.trajectory).map_err(|error| invalid(&error))?;
-        let robot = &self.robot;
+        let profile = &self.profile;
         let names = &trajectory.joint_names;
-        let path_tolerance_rad = tolerances(names, &goal.path_tolerance, robot.path_tolerance_rad);
-        let goal_tolerance_rad = tolerances(names, &goal.goal_tolerance, robot.goal_tolerance_rad);
+        let path_tolerance_rad = tolerances(names, &goal.path_tolerance, profile.path_tolerance_rad);
+        let goal_tolerance_rad = tolerances(names, &goal.goal_tolerance, profile.goal_tolerance_rad);
         let asked_s = goal.goal_time_tolerance.to_s();
-        let mut simulation = self.simulation.lock();
+        let mut controlled = self.controlled.lock();
         let stamp_ns = goal.trajectory.header.stamp.to_ns();
         // A zero stamp means at once.
-        let start_s =
-            if stamp_ns == 0 { simulation.sample().time_s } else { 1e-9 * (stamp_ns - self.zero_ns) as f64 };
+        let start_s = match stamp_ns {
+            0 => controlled.simulation.sample().time_s,
+            _ => 1e-9 * (stamp_ns - self.zero_ns) as f64,
+        };
         let motion = Motion {
             trajectory,
             start_s,
             path_tolerance_rad,
             goal_tolerance_rad,
-            goal_time_tolerance_s: if asked_s > 0.0 { asked_s } else { robot.goal_time_tolerance_s },
+            goal_time_tolerance_s: if asked_s > 0.0 { asked_s } else { profile.goal_time_tolerance_s },
         };
-        simulation.begin(motion).map_err(|error| match &error {
+        let id = controlled.simulation.begin(motion).map_err(|error| match &error {
             MotionRejection::Arm(GoalRejection::JointNames { .. }) => {
                 (Code::INVALID_JOINTS, error.to_string())
             }
             MotionRejection::Late { .. } => (Code::OLD_HEADER_TIMESTAMP, error.to_string()),
             _ => invalid(&error),
         })?;
-        ended.mark_unchanged();
-        Ok(())
+        let (sender, ended) = oneshot::channel();
+        if let Some(replaced) = controlled.ended.replace(sender) {
+            // Fails if the goal's task was dropped.
+            let _ = replaced.send(Ending::Replaced);
+        }
+        Ok((id, ended))
     }
 
     fn feedback(&self) -> FollowJointTrajectoryFeedback {
         let (now, desired) = {
-            let simulation = self.simulation.lock();
+            let simulation = &self.controlled.lock().simulation;
             (simulation.sample(), simulation.desired())
         };
         let actual = TrajectoryPoint {
@@ -331,12 +417,24 @@ impl Driver {
     }
 }
 
+/// Ticks as often as the controller runs, in the parameters' time; `None` does not keep time.
+fn clock(parameters: &Parameters, dt_s: f64) -> Option<tokio::time::Interval> {
+    (parameters.time_factor > 0.0)
+        .then(|| tokio::time::interval(Duration::from_secs_f64(dt_s / parameters.time_factor)))
+}
+
 fn outcome(ending: Ending) -> Outcome<FollowJointTrajectoryResult> {
     type Code = FollowJointTrajectoryResult;
     let result = |error_code, error_string: String| FollowJointTrajectoryResult { error_code, error_string };
     match ending {
         Ending::Reached => Outcome::Succeeded(result(Code::SUCCESSFUL, String::new())),
         Ending::Cancelled => Outcome::Canceled(result(Code::SUCCESSFUL, "stopped and held".to_owned())),
+        // The controller's own words and code.
+        Ending::Replaced => Outcome::Aborted(result(
+            Code::INVALID_GOAL,
+            "Current goal cancelled due to new incoming action.".to_owned(),
+        )),
+        Ending::Fault(text) => Outcome::Aborted(result(Code::INVALID_GOAL, text)),
         Ending::OffPath(text) => Outcome::Aborted(result(Code::PATH_TOLERANCE_VIOLATED, text)),
         Ending::OffGoal(text) => Outcome::Aborted(result(Code::GOAL_TOLERANCE_VIOLATED, text)),
     }

@@ -2,6 +2,7 @@
 
 use dreamitate_kinematics::Joints;
 
+use crate::faults::Faults;
 use dreamitate_motion::{ArmState, GoalRejection, JointSample, SimulatedArm};
 use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
 
@@ -10,7 +11,7 @@ use dreamitate_motion::{JointTrajectory, TrajectoryPoint};
 pub(crate) struct Motion {
     /// The way.
     pub trajectory: JointTrajectory,
-    /// When it starts, on the simulation's clock, s; at once if that is past by less than a step.
+    /// Its time 0 on the simulation's clock, s.
     pub start_s: f64,
     /// The farthest from the way that each joint may be under way, rad.
     pub path_tolerance_rad: Joints,
@@ -26,12 +27,11 @@ pub(crate) enum MotionRejection {
     /// The arm's own reasons.
     #[error(transparent)]
     Arm(#[from] GoalRejection),
-    /// Another motion waits for its start.
-    #[error("another trajectory is waiting for its start")]
-    Waiting,
-    /// The start is past.
-    #[error("the trajectory was to start {late_s:.3} s ago, limit {limit_s:.3} s")]
+    /// It is past: its start for an arm at rest, its end for one in motion.
+    #[error("the trajectory was to {what} {late_s:.3} s ago, limit {limit_s:.3} s")]
     Late {
+        /// `start` or `end`.
+        what: &'static str,
         /// How long ago.
         late_s: f64,
         /// How long ago is allowed.
@@ -46,10 +46,25 @@ pub(crate) enum Ending {
     Reached,
     /// Stopped by a cancel, and held.
     Cancelled,
+    /// Another motion took its place.
+    Replaced,
     /// Too far from the way; stopped and held.
     OffPath(String),
     /// Not at the end in time; stopped and held.
     OffGoal(String),
+    /// Stopped and held for a reason of the controller's own.
+    Fault(String),
+}
+
+/// A motion that is not over.
+#[derive(Debug)]
+struct Running {
+    id: u64,
+    motion: Motion,
+    /// Whether the arm was given it; before, it waits for its start.
+    begun: bool,
+    /// Why it is being stopped.
+    stopping_for: Option<Ending>,
 }
 
 /// A simulated arm under a controller.
@@ -57,17 +72,17 @@ pub(crate) enum Ending {
 pub(crate) struct Simulation {
     arm: SimulatedArm,
     now_s: f64,
-    /// A fault to try others' reactions: the arm sticks this long after a motion's start, s.
-    stall_after_s: Option<f64>,
-    motion: Option<Motion>,
-    /// Why the motion under way is being stopped.
-    stopping_for: Option<Ending>,
+    faults: Faults,
+    /// The first motion's start, on the simulation's clock.
+    first_start_s: Option<f64>,
+    next_id: u64,
+    running: Option<Running>,
 }
 
 impl Simulation {
     /// An arm at rest at time 0.
-    pub fn new(arm: SimulatedArm, stall_after_s: Option<f64>) -> Self {
-        Self { arm, now_s: 0.0, stall_after_s, motion: None, stopping_for: None }
+    pub fn new(arm: SimulatedArm, faults: Faults) -> Self {
+        Self { arm, now_s: 0.0, faults, first_start_s: None, next_id: 0, running: None }
     }
 
     /// The joints now, on the simulation's clock.
@@ -75,80 +90,115 @@ impl Simulation {
         JointSample { time_s: self.now_s, ..self.arm.sample() }
     }
 
-    /// The arm.
-    pub fn arm(&self) -> &SimulatedArm {
-        &self.arm
-    }
-
     /// Whether a motion is under way or waiting for its start.
     pub fn is_busy(&self) -> bool {
-        self.motion.is_some()
+        self.running.is_some()
+    }
+
+    /// Whether the arm is at rest, with what lags behind its command.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.arm.state(), ArmState::Idle | ArmState::Holding)
+            && self.arm.sample().velocities.iter().all(|v| v.abs() < 1e-6)
+    }
+
+    /// Whether a fault's time has come.
+    pub fn is_due(&self, after_s: Option<f64>) -> bool {
+        let since_s = self.first_start_s.map(|start_s| self.now_s - start_s);
+        after_s.zip(since_s).is_some_and(|(after_s, since_s)| since_s > after_s)
     }
 
     /// Where the motion under way wants the joints to be; `None` at rest or before the start.
     pub fn desired(&self) -> Option<TrajectoryPoint> {
-        let motion = self.motion.as_ref()?;
+        let motion = &self.running.as_ref()?.motion;
         let since_s = self.now_s - motion.start_s;
         (since_s >= 0.0).then(|| motion.trajectory.at(since_s))?
     }
 
-    /// Takes a motion. [`tick`](Self::tick) says when and how it ended.
-    pub fn begin(&mut self, motion: Motion) -> Result<(), MotionRejection> {
+    /// Takes a motion, in place of the one under way if there is one, which then ends as [`Ending::Replaced`]; its
+    /// number. [`tick`](Self::tick) says when and how it ended.
+    pub fn begin(&mut self, motion: Motion) -> Result<u64, MotionRejection> {
         /// A start that is past by less is made up for by starting late.
         const LATE_S: f64 = 0.05;
-        if self.motion.is_some() {
-            return Err(match self.arm.state() {
-                ArmState::Idle | ArmState::Holding => MotionRejection::Waiting,
-                state => GoalRejection::Busy { state }.into(),
-            });
-        }
-        let late_s = self.now_s - motion.start_s;
-        if late_s > LATE_S {
-            return Err(MotionRejection::Late { late_s, limit_s: LATE_S });
-        }
-        self.arm.would_accept(&motion.trajectory)?;
-        self.motion = Some(Motion { start_s: motion.start_s.max(self.now_s), ..motion });
-        Ok(())
+        let late = |what, late_s, limit_s| match late_s > limit_s {
+            true => Err(MotionRejection::Late { what, late_s, limit_s }),
+            false => Ok(()),
+        };
+        let moving = !matches!(self.arm.state(), ArmState::Idle | ArmState::Holding);
+        let past_s = self.now_s - motion.start_s;
+        let (motion, begun) = if moving {
+            late("end", past_s - motion.trajectory.duration_s(), 0.0)?;
+            let trajectory = self.arm.replace(&motion.trajectory, past_s)?;
+            (Motion { trajectory, start_s: self.now_s, ..motion }, true)
+        } else {
+            late("start", past_s, LATE_S)?;
+            self.arm.would_accept(&motion.trajectory)?;
+            (Motion { start_s: motion.start_s.max(self.now_s), ..motion }, false)
+        };
+        self.first_start_s.get_or_insert(motion.start_s);
+        self.next_id += 1;
+        self.running = Some(Running { id: self.next_id, motion, begun, stopping_for: None });
+        Ok(self.next_id)
     }
 
-    /// Stops the motion under way as fast as the arm can. Nothing to do at rest.
-    pub fn cancel(&mut self) {
-        if self.motion.is_some() {
+    /// Stops a motion as fast as the arm can, if it is not over.
+    pub fn cancel(&mut self, id: u64) {
+        if self.running.as_ref().is_some_and(|running| running.id == id) {
             self.stop(Ending::Cancelled);
         }
     }
 
-    /// Lets `dt_s` pass; how the motion ended, if it did.
+    /// Stops whatever is under way.
+    pub fn brake(&mut self) {
+        self.stop(Ending::Cancelled);
+    }
+
+    /// Lets `dt_s` pass; how the motion ended, if one did.
     pub fn tick(&mut self, dt_s: f64) -> Option<Ending> {
         let before_s = self.now_s;
         self.now_s += dt_s;
-        let Some(motion) = &self.motion else {
+        let stuck = self.is_due(self.faults.stall_after_s);
+        let aborts = self.is_due(self.faults.abort_after_s);
+        let Some(running) = &mut self.running else {
             self.arm.step(dt_s);
             return None;
         };
+        let motion = &running.motion;
         let since_s = self.now_s - motion.start_s;
-        let stalled = self.stall_after_s.is_some_and(|stall_s| since_s > stall_s);
-        let waiting = before_s <= motion.start_s && self.stopping_for.is_none();
-        if waiting && since_s > 0.0 {
+        if stuck {
+            self.arm.cancel();
+        }
+        if self.faults.ignore_goals
+            || stuck
+            || running.begun
+            || running.stopping_for.is_some()
+            || since_s <= 0.0
+        {
+            self.arm.step(dt_s);
+        } else {
             // The start lies within this step.
+            running.begun = true;
             self.arm.step(motion.start_s - before_s);
-            if let Err(error) = self.arm.accept(motion.trajectory.clone()) {
+            let accepted = self.arm.accept(motion.trajectory.clone());
+            self.arm.step(since_s);
+            if let Err(error) = accepted {
                 return self.end(Ending::OffPath(error.to_string()));
             }
-            self.arm.step(since_s);
-        } else if !stalled {
-            self.arm.step(dt_s);
         }
-        if stalled && let Some(ending) = self.stopping_for.take() {
-            return self.end(ending);
+        if running.stopping_for.is_none() && since_s > 0.0 && !self.faults.ignore_goals {
+            let ending = if aborts {
+                self.faults.abort_after_s = None;
+                Ending::Fault("the controller went into its error state".to_owned())
+            } else {
+                self.judge(since_s)?
+            };
+            match ending {
+                Ending::Reached => return self.end(ending),
+                ending => self.stop(ending),
+            }
         }
         match self.arm.state() {
-            _ if self.stopping_for.is_none() && since_s > 0.0 => {
-                let ending = self.judge(since_s)?;
-                if ending == Ending::Reached { self.end(ending) } else { self.stop_now(ending) }
-            }
             ArmState::Idle | ArmState::Holding => {
-                let ending = self.stopping_for.take()?;
+                let ending = self.running.as_mut()?.stopping_for.take()?;
                 self.end(ending)
             }
             ArmState::Executing | ArmState::Stopping => None,
@@ -157,7 +207,7 @@ impl Simulation {
 
     /// What the tolerances say of where the arm is.
     fn judge(&self, since_s: f64) -> Option<Ending> {
-        let motion = self.motion.as_ref()?;
+        let motion = &self.running.as_ref()?.motion;
         let over_s = since_s - motion.trajectory.duration_s();
         let desired = motion.trajectory.at(since_s)?;
         let tolerance_rad =
@@ -184,17 +234,13 @@ impl Simulation {
 
     fn stop(&mut self, ending: Ending) {
         self.arm.cancel();
-        self.stopping_for = Some(ending);
-    }
-
-    fn stop_now(&mut self, ending: Ending) -> Option<Ending> {
-        self.stop(ending);
-        None
+        if let Some(running) = &mut self.running {
+            running.stopping_for = Some(ending);
+        }
     }
 
     fn end(&mut self, ending: Ending) -> Option<Ending> {
-        self.motion = None;
-        self.stopping_for = None;
+        self.running = None;
         Some(ending)
     }
 }

@@ -33,6 +33,34 @@ pub struct ExecutionSummary {
     pub clearance: Option<ClearanceSummary>,
     /// The arms, in the order of the task's tools; empty without a plan.
     pub arms: Vec<ArmSummary>,
+    /// How each arm was brought to rest; empty unless a motion was broken off.
+    #[serde(default)]
+    pub stops: Vec<StopSummary>,
+}
+
+/// How an arm came to rest after its motion was broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopKind {
+    /// By a jerk-limited trajectory in place of the one under way.
+    Profile,
+    /// Its goal was cancelled: before its start, or because the driver did not take the trajectory to rest.
+    Cancelled,
+    /// Its driver had ended the motion already, or never begun it.
+    ByDriver,
+    /// Its driver did not answer. Nothing is known: go and look.
+    NoAnswer,
+}
+
+/// An arm's stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopSummary {
+    /// The arm's name.
+    pub arm: String,
+    /// How it came to rest.
+    pub kind: StopKind,
+    /// Whether the joint states then showed it at rest; `None` without joint states.
+    pub at_rest: Option<bool>,
 }
 
 /// The smallest distances on the planned way, m.
@@ -130,6 +158,14 @@ pub struct DeviationSummary {
 impl ExecutionSummary {
     /// A summary without a plan.
     pub fn without_plan(clip_id: &str, outcome: ExecutionOutcome, error_code: i32, message: String) -> Self {
-        Self { clip_id: clip_id.to_owned(), outcome, error_code, message, clearance: None, arms: Vec::new() }
+        Self {
+            clip_id: clip_id.to_owned(),
+            outcome,
+            error_code,
+            message,
+            clearance: None,
+            arms: Vec::new(),
+            stops: Vec::new(),
+        }
     }
 }

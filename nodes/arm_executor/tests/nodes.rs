@@ -8,7 +8,7 @@ mod cell;
 use std::time::{Duration, Instant};
 
 use arm_executor::ExecutionOutcome;
-use cell::{Cell, PATIENCE, SIDES, dream};
+use cell::{Cell, PATIENCE, SIDES, config_with, dream};
 use dreamitate_carrier::{Outcome, Qos};
 use dreamitate_msgs::control_msgs::FollowJointTrajectory;
 use dreamitate_msgs::dreamitate_msgs::{ExecuteGoal, ToolTrajectory};
@@ -157,7 +157,7 @@ async fn a_driver_that_falls_silent_stops_the_other_arm_and_the_limit_is_named()
     assert_eq!((summary.outcome, summary.error_code), (ExecutionOutcome::Failed, Code::SENSOR_INFO_STALE));
     assert!(
         summary.message.starts_with("right: joint_states are 0.")
-            && summary.message.ends_with("limit 0.500 s"),
+            && summary.message.contains("limit 0.500 s; the arms are held"),
         "{}",
         summary.message
     );
@@ -195,7 +195,7 @@ async fn a_rejected_goal_moves_no_arm() {
     cell.send(&dream("a"));
     let summary = cell.summary().await;
     assert_eq!((summary.outcome, summary.error_code), (ExecutionOutcome::Failed, Code::CONTROL_FAILED));
-    assert_eq!(summary.message, "right: action /strict rejected the goal");
+    assert!(summary.message.starts_with("right: action /strict rejected the goal; "), "{}", summary.message);
     tokio::time::sleep(Duration::from_millis(400)).await;
     while left.try_recv().is_some() {}
     assert_eq!(left.recv().await.unwrap().unwrap().position, HOME_RAD);
@@ -321,22 +321,59 @@ async fn a_driver_tells_why_it_refuses_a_goal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_robot_without_the_named_link_ends_the_node_with_its_name() {
-    let config = tempfile::tempdir().unwrap();
-    let source =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").canonicalize().unwrap();
-    for folder in ["tasks", "rigs", "robots"] {
-        std::fs::create_dir(config.path().join(folder)).unwrap();
-    }
-    for file in ["tasks/rotation.yaml", "rigs/paper.yaml"] {
-        std::fs::copy(source.join(file), config.path().join(file)).unwrap();
-    }
-    let robot = std::fs::read_to_string(source.join("robots/xarm7.yaml")).unwrap();
-    let urdf = source.join("../urdf/robots/xarm7.urdf");
-    let robot = robot.replace("../../urdf/robots/xarm7.urdf", urdf.to_str().unwrap());
-    let robot = robot.replace("tip_link: link_eef", "tip_link: link_hand");
-    std::fs::write(config.path().join("robots/xarm7.yaml"), robot).unwrap();
+    let config = config_with(&[("robots/xarm7.yaml", "tip_link: link_eef", "tip_link: link_hand")]);
     let mut cell = Cell::empty();
     cell.add_executor(&[("config_dir", config.path().to_str().unwrap())]);
     let error = cell.executor.take().unwrap().await.unwrap().unwrap_err().to_string();
     assert!(error.contains("link_hand") && error.contains("xarm7.urdf"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_that_accepts_too_late_keeps_the_other_arm_from_starting_and_is_cancelled() {
+    let mut cell = Cell::empty();
+    cell.add_arm("left", &[]);
+    let (cancelled, mut was_cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let states = cell.outside.publisher::<JointState>("right/joint_states", Qos::reliable(1)).unwrap();
+    cell.outside
+        .action_server::<FollowJointTrajectory, _, _, _>(
+            "right/xarm7_traj_controller/follow_joint_trajectory",
+            |_| {
+                std::thread::sleep(Duration::from_millis(600));
+                Ok(())
+            },
+            move |goal| {
+                let cancelled = cancelled.clone();
+                async move {
+                    goal.cancelled().await;
+                    cancelled.send(()).unwrap();
+                    Outcome::Canceled(Default::default())
+                }
+            },
+        )
+        .unwrap();
+    cell.add_executor(&[("joint_state_timeout_s", "0.5"), ("start_delay_s", "1.0")]);
+    let mut left = cell.joint_states("left");
+    cell.send(&dream("a"));
+    let summary = loop {
+        let mut message = JointState { position: HOME_RAD.to_vec(), ..JointState::default() };
+        message.name = (1..8).map(|joint| format!("R_joint{joint}")).collect();
+        states.publish(&message).unwrap();
+        if let Some(summary) = cell.summary_within(Duration::from_millis(20)).await {
+            break summary;
+        }
+    };
+    assert_eq!(
+        (summary.outcome, summary.error_code),
+        (ExecutionOutcome::Failed, Code::COMMUNICATION_FAILURE)
+    );
+    assert!(
+        summary.message.starts_with("right: ") && summary.message.contains("within 0.500 s"),
+        "{}",
+        summary.message
+    );
+    assert!(summary.stops.iter().all(|stop| stop.at_rest == Some(true)), "{:?}", summary.stops);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    while left.try_recv().is_some() {}
+    assert_eq!(left.recv().await.unwrap().unwrap().position, HOME_RAD);
+    tokio::time::timeout(PATIENCE, was_cancelled.recv()).await.unwrap().unwrap();
 }

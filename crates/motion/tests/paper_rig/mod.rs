@@ -41,11 +41,11 @@ pub fn arm(side: &str) -> Arm {
 /// Follows a trajectory from home at the controller's rate; the deviation at each waypoint.
 pub fn execute(arm: &Arm, trajectory: &JointTrajectory, waypoints: &[Waypoint]) -> Vec<Deviation> {
     let robot = robot();
-    let mut simulated = SimulatedArm::new(arm.clone(), &arm.home, robot.start_tolerance_rad).unwrap();
+    let mut simulated = SimulatedArm::new(arm.clone(), &arm.home, robot.driver.start_tolerance_rad).unwrap();
     let mut samples = vec![simulated.sample()];
     simulated.accept(trajectory.clone()).unwrap();
     while simulated.state() == dreamitate_motion::ArmState::Executing {
-        samples.push(simulated.step(1.0 / robot.rate_hz));
+        samples.push(simulated.step(1.0 / robot.driver.rate_hz));
     }
     let found = deviations(arm, &samples, waypoints, &trajectory.waypoint_times_s);
     assert_eq!(found.len(), waypoints.len());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arm_executor::ExecutionSummary;
+use arm_executor::simulated_node::ArmEvent;
 use dreamitate_carrier::{ActionClient, Carrier, Local, Node, NodeArgs, Publisher, Qos, Subscription};
 use dreamitate_msgs::builtin_interfaces::Duration as RosDuration;
 use dreamitate_msgs::dreamitate_msgs::{Execute, FusedPose, ToolTrajectory};
@@ -55,10 +56,20 @@ impl Cell {
     }
 
     pub fn add_arm(&mut self, side: &str, parameters: &[(&str, &str)]) {
+        self.add_observed_arm(side, parameters, |_| {});
+    }
+
+    pub fn add_observed_arm(
+        &mut self,
+        side: &str,
+        parameters: &[(&str, &str)],
+        observe: impl Fn(ArmEvent) + Send + Sync + 'static,
+    ) {
         let mut args = NodeArgs::new("simulated_arm").unwrap().in_namespace(&format!("/{side}")).unwrap();
         args = args.with_parameter("arm", side).with_parameter("tool", &format!("tracking_box_{side}"));
         args = parameters.iter().fold(args, |args, (name, value)| args.with_parameter(name, value));
-        self.arms.push(tokio::spawn(arm_executor::simulated_node::run(self.carrier.clone(), args)));
+        let carrier = self.carrier.clone();
+        self.arms.push(tokio::spawn(arm_executor::simulated_node::run_observed(carrier, args, observe)));
     }
 
     pub fn add_executor(&mut self, parameters: &[(&str, &str)]) {
@@ -74,8 +85,18 @@ impl Cell {
     }
 
     pub async fn summary(&mut self) -> ExecutionSummary {
-        let text = tokio::time::timeout(PATIENCE, self.summaries.recv()).await.unwrap().unwrap().unwrap();
-        serde_json::from_str(&text.data).unwrap()
+        self.summary_within(PATIENCE).await.unwrap()
+    }
+
+    pub async fn summary_within(&mut self, limit: Duration) -> Option<ExecutionSummary> {
+        let text = tokio::time::timeout(limit, self.summaries.recv()).await.ok()?.unwrap().unwrap();
+        Some(serde_json::from_str(&text.data).unwrap())
+    }
+
+    /// MoveIt's stop event.
+    pub async fn stop_event(&self) {
+        let events = self.outside.publisher("trajectory_execution_event", Qos::reliable(1)).unwrap();
+        events.publish(&std_msgs::String { data: "stop".to_owned() }).unwrap();
     }
 
     pub async fn execute_action(&self) -> ActionClient<Execute> {
@@ -148,4 +169,27 @@ pub fn dream(clip_id: &str) -> Vec<ToolTrajectory> {
             message
         })
         .collect()
+}
+
+/// The configuration with some texts of its files replaced.
+pub fn config_with(changes: &[(&str, &str, &str)]) -> tempfile::TempDir {
+    let config = tempfile::tempdir().unwrap();
+    let source =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").canonicalize().unwrap();
+    let urdf = source.join("../urdf").canonicalize().unwrap();
+    for folder in ["tasks", "rigs", "robots", "tools"] {
+        std::fs::create_dir(config.path().join(folder)).unwrap();
+        for file in std::fs::read_dir(source.join(folder)).unwrap() {
+            let file = file.unwrap();
+            let name = format!("{folder}/{}", file.file_name().to_str().unwrap());
+            let mut text = std::fs::read_to_string(file.path()).unwrap();
+            text = text.replace("../../urdf", urdf.to_str().unwrap());
+            for (_, from, to) in changes.iter().filter(|(changed, ..)| *changed == name) {
+                assert!(text.contains(from), "{name} has no {from:?}");
+                text = text.replace(from, to);
+            }
+            std::fs::write(config.path().join(name), text).unwrap();
+        }
+    }
+    config
 }

@@ -1,0 +1,96 @@
+//! The cell's stop: MoveIt's topic `trajectory_execution_event`, and what is not done by itself after a stop.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dreamitate_carrier::Subscription;
+use dreamitate_msgs::std_msgs;
+use tokio::sync::watch;
+
+/// The topic, by MoveIt's name.
+pub(crate) const TOPIC: &str = "trajectory_execution_event";
+/// The event that stops, by MoveIt's name.
+const STOP: &str = "stop";
+
+/// Who asked for the stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The client of the action.
+    Cancel,
+    /// The stop event.
+    Event,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancel => write!(f, "cancelled"),
+            Self::Event => write!(f, "stopped by {TOPIC}"),
+        }
+    }
+}
+
+/// Remembers that arms were stopped until somebody asks for a motion.
+#[derive(Debug)]
+pub(crate) struct StopSwitch {
+    /// How many stop events came.
+    events: watch::Sender<u64>,
+    holds: AtomicBool,
+}
+
+impl StopSwitch {
+    /// Nothing was stopped.
+    pub fn new() -> Self {
+        Self { events: watch::Sender::new(0), holds: AtomicBool::new(false) }
+    }
+
+    /// Listens to the topic for ever.
+    pub async fn listen(&self, mut events: Subscription<std_msgs::String>) {
+        while let Some(event) = events.recv().await {
+            match event {
+                Ok(event) if event.data == STOP => self.stop(),
+                Ok(event) => tracing::warn!(event = event.data, "{TOPIC} knows only \"{STOP}\""),
+                // Whatever it was, somebody wanted something of moving arms.
+                Err(error) => {
+                    tracing::warn!(%error, "unreadable event taken for \"{STOP}\"");
+                    self.stop();
+                }
+            }
+        }
+    }
+
+    fn stop(&self) {
+        tracing::warn!("stop event");
+        self.hold();
+        self.events.send_modify(|count| *count += 1);
+    }
+
+    /// From now on nothing is executed without being asked for.
+    pub fn hold(&self) {
+        self.holds.store(true, Ordering::SeqCst);
+    }
+
+    /// Somebody asked for a motion.
+    pub fn release(&self) {
+        self.holds.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the arms were stopped and nobody asked for a motion since.
+    pub fn holds(&self) -> bool {
+        self.holds.load(Ordering::SeqCst)
+    }
+
+    /// Ends at the first stop event from now, the call, on; or when `cancelled` does.
+    pub fn halt<C: Future<Output = ()>>(&self, cancelled: C) -> impl Future<Output = Halt> + use<C> {
+        let mut events = self.events.subscribe();
+        async move {
+            tokio::select! {
+                biased;
+                // An error would mean that the executor is gone: then too.
+                _ = events.changed() => Halt::Event,
+                () = cancelled => Halt::Cancel,
+            }
+        }
+    }
+}
