@@ -6,4 +6,4 @@ mod folder;
 mod task;
 
 pub use folder::ConfigFolder;
-pub use task::{ConfigError, Task, TaskTool};
+pub use task::{ConfigError, Task, TaskMotion, TaskTool};

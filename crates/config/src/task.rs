@@ -16,6 +16,28 @@ pub struct Task {
     pub rig: Rig,
     /// The tools, by name in order.
     pub tools: Vec<TaskTool>,
+    /// How the arms are to move.
+    pub motion: TaskMotion,
+}
+
+/// What a task asks of the arms' motion besides the tools' way.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskMotion {
+    /// The tool's lowest point is kept this high above the table, metres.
+    pub min_tool_height_m: Option<f64>,
+    /// The farthest that the tool's way is lifted for that, metres; farther ones are refused.
+    pub max_lift_m: f64,
+    /// How far the tool is lifted after its last pose, metres.
+    pub retreat_m: f64,
+    /// Whether the arms go back to where they started.
+    pub return_home: bool,
+}
+
+impl Default for TaskMotion {
+    fn default() -> Self {
+        Self { min_tool_height_m: None, max_lift_m: 0.02, retreat_m: 0.05, return_home: false }
+    }
 }
 
 /// A tool's part in a task.
@@ -81,6 +103,8 @@ struct TaskFile {
     rig: String,
     frame_period_s: f64,
     tools: BTreeMap<String, ToolEntry>,
+    #[serde(default)]
+    motion: TaskMotion,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +150,8 @@ impl Task {
                 Ok(TaskTool { name: tool, file: folder.tool(&entry.tool), arm: entry.arm })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { name: file.name, prompt: file.prompt, frame_period_s: file.frame_period_s, rig, tools })
+        let TaskFile { name, prompt, frame_period_s, motion, .. } = file;
+        Ok(Self { name, prompt, frame_period_s, rig, tools, motion })
     }
 }
 

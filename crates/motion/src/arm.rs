@@ -34,6 +34,8 @@ pub struct ArmLimits {
     pub velocity_rad_s: Joints,
     /// rad/s².
     pub acceleration_rad_s2: Joints,
+    /// Of the tool's origin, m/s.
+    pub tool_speed_m_s: f64,
 }
 
 /// The tool's volume: the convex hull of its points.
@@ -117,6 +119,7 @@ impl Arm {
                 .iter()
                 .map(|_| robot.max_acceleration_rad_s2)
                 .collect(),
+            tool_speed_m_s: robot.max_tcp_speed_m_s,
         };
         let flange_from_tool = tool_mount.flange_from_tool.into();
         let shape = ArmShape::new(&robot.urdf, &chain, &flange_from_tool, &tool);

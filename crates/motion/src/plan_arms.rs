@@ -8,10 +8,12 @@ use dreamitate_kinematics::Joints;
 use crate::arm::Arm;
 use crate::arm_plan::{ArmPlan, Schedule};
 use crate::clearance::{Clearance, ClearanceError, check_clearance};
+use crate::path_quality::{PathSample, path_quality};
 use crate::plan::plan;
 use crate::plan_error::PlanError;
 use crate::plan_settings::PlanSettings;
 use crate::tool_path::Waypoint;
+use crate::tool_speed::slowing;
 use crate::trajectory::JointTrajectory;
 
 /// What one arm is to do.
@@ -36,6 +38,9 @@ pub struct ArmsPlan {
     pub plans: Vec<ArmPlan>,
     /// The clock that they are on.
     pub schedule: Schedule,
+    /// How much longer the whole motion lasts than on that clock, so that no tool is faster than its robot takes; at
+    /// least 1, and contained in the trajectories' times and time scale.
+    pub slowing: f64,
     /// How long each arm's planning took, s.
     pub plan_seconds: Vec<f64>,
     /// The smallest distances on the way.
@@ -46,6 +51,19 @@ impl ArmsPlan {
     /// How long the longest trajectory takes.
     pub fn duration_s(&self) -> f64 {
         self.trajectories.iter().map(JointTrajectory::duration_s).fold(0.0, f64::max)
+    }
+
+    /// How good one arm's path is over the trajectories' time, at `rate_hz` or more; `tasks` are those it was planned
+    /// for. Empty for an arm that is not there.
+    pub fn path_quality(&self, tasks: &[ArmTask], arm: usize, rate_hz: f64) -> Vec<PathSample> {
+        let mut arms: Vec<(&Arm, &ArmPlan)> = tasks.iter().map(|task| &*task.arm).zip(&self.plans).collect();
+        if arm >= arms.len() {
+            return Vec::new();
+        }
+        arms.swap(0, arm);
+        let mut samples = path_quality(&arms, &self.schedule, rate_hz * self.slowing);
+        samples.iter_mut().for_each(|sample| sample.time_s *= self.slowing);
+        samples
     }
 }
 
@@ -67,8 +85,8 @@ pub enum ArmsPlanError {
     Together(#[from] ClearanceError),
 }
 
-/// Plans all arms, each on a thread of its own, puts them on the fastest clock that all can keep, and checks that they
-/// keep clear of one another.
+/// Plans all arms, each on a thread of its own, puts them on the fastest clock that all can keep, slower yet where a
+/// tool would be too fast, and checks that they keep clear of one another.
 ///
 /// # Errors
 /// [`ArmsPlanError`] names the arm, the waypoint, the value and the limit.
@@ -97,9 +115,14 @@ pub fn plan_arms(tasks: &[ArmTask], settings: &PlanSettings) -> Result<ArmsPlan,
         plan_seconds.push(seconds);
     }
     let schedule = Schedule::common(&plans.iter().collect::<Vec<_>>());
-    let trajectories: Vec<_> = plans.iter().map(|plan| plan.trajectory(&schedule)).collect();
+    let mut trajectories: Vec<_> = plans.iter().map(|plan| plan.trajectory(&schedule)).collect();
+    let slowing =
+        tasks.iter().zip(&trajectories).map(|(task, way)| slowing(&task.arm, way)).fold(1.0, f64::max);
+    if slowing > 1.0 {
+        trajectories.iter_mut().for_each(|way| way.stretch(slowing));
+    }
     let ways: Vec<(&Arm, &JointTrajectory)> =
         tasks.iter().map(|task| &*task.arm).zip(&trajectories).collect();
     let clearance = check_clearance(&ways, &settings.clearance)?;
-    Ok(ArmsPlan { trajectories, plans, schedule, plan_seconds, clearance })
+    Ok(ArmsPlan { trajectories, plans, schedule, slowing, plan_seconds, clearance })
 }

@@ -105,7 +105,7 @@ pub fn arm_of_rig(
     let tool_mount = ToolMount::read(tool_file)?;
     let put_together = || {
         let body = ToolBody::from_points(vertices.iter().map(|v| Point3::from(v.coords.cast())).collect())?;
-        Arm::new(arm, &robot, mount, &tool_mount, body)
+        Ok(Arm::new(arm, &robot, mount, &tool_mount, body)?.with_obstacles(&rig.obstacles))
     };
     let built = put_together().map_err(|source| ArmFilesError::Arm { arm: arm.to_owned(), source })?;
     let group = format!("{}{}", mount.joint_prefix, mount.robot);

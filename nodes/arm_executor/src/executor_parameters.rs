@@ -2,8 +2,10 @@
 
 use dreamitate_carrier::{Declaration, ParameterError, ParameterSet};
 use dreamitate_config::Task;
+use dreamitate_motion::PlanSettings;
 
 use crate::arm_files::{ArmFilesError, ConfiguredArm, arms_of_task, config_folder};
+use crate::plan_settings::plan_settings;
 
 /// What holds for all arms.
 pub(crate) struct Parameters {
@@ -22,22 +24,28 @@ pub(crate) struct Parameters {
 /// An arm whose driver is chosen, with that driver's action.
 pub(crate) type ChosenArm = (ConfiguredArm, String);
 
+/// What the task's files give.
+pub(crate) struct ChosenTask {
+    pub settings: PlanSettings,
+    pub arms: Vec<ChosenArm>,
+}
+
 /// Declares all; the arms of the task, or why there are none.
 pub(crate) fn declare(
     p: &mut ParameterSet,
-) -> Result<(Parameters, anyhow::Result<Vec<ChosenArm>>), ParameterError> {
+) -> Result<(Parameters, anyhow::Result<ChosenTask>), ParameterError> {
     let config_dir = p.declare(
         Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
     )?;
     let task = p.declare(Declaration::text("task", "rotation").about("Task: its name, or a YAML file"))?;
     let folder = config_folder(&config_dir);
-    let arms = Task::read(&folder, &task)
-        .map_err(anyhow::Error::from)
-        .and_then(|task| Ok(arms_of_task(&folder, &task)?))
-        .and_then(|arms| arms.into_iter().map(|arm| chosen(p, arm)).collect::<anyhow::Result<Vec<_>>>());
+    let chosen = Task::read(&folder, &task).map_err(anyhow::Error::from).and_then(|task| {
+        let arms = arms_of_task(&folder, &task)?.into_iter().map(|arm| chosen(p, arm));
+        Ok(ChosenTask { settings: plan_settings(&task), arms: arms.collect::<anyhow::Result<_>>()? })
+    });
     // Where the arms are not known the node does not run.
-    let real = arms.as_ref().is_ok_and(|arms| arms.iter().any(|(arm, _)| !arm.robot.simulated));
-    Ok((declare_common(p, real)?, arms))
+    let real = chosen.as_ref().is_ok_and(|task| task.arms.iter().any(|(arm, _)| !arm.robot.simulated));
+    Ok((declare_common(p, real)?, chosen))
 }
 
 /// The arm with the driver that the parameters choose.

@@ -13,6 +13,7 @@ mod joint_monitor;
 mod motion_watch;
 mod moveit;
 pub mod node;
+mod plan_settings;
 pub mod simulated_node;
 mod simulation;
 mod stop_profile;
@@ -23,8 +24,9 @@ mod summary_of_run;
 mod trajectory_message;
 
 pub use arm_files::{ArmFilesError, ConfiguredArm, arm_of_rig, arms_of_task};
+pub use plan_settings::plan_settings;
 pub use summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
-    JointSummary, PlannedPoint, StopKind, StopSummary,
+    JointSummary, PathSummary, PlannedPoint, StopKind, StopSummary,
 };
 pub use summary_of_run::plan_summary;

@@ -27,9 +27,9 @@ use tokio::task::JoinSet;
 use crate::confirmation::Confirmation;
 use crate::dream_waypoints::{DreamTrajectories, waypoints};
 use crate::execution::{ArmMotion, Executed, ExecutionError, Patience, check_before, execute};
-use crate::executor_parameters::{Parameters, declare};
+use crate::executor_parameters::{ChosenTask, Parameters, declare};
 use crate::joint_monitor::JointMonitor;
-use crate::motion_watch::{MotionLimits, slowing};
+use crate::motion_watch::MotionLimits;
 use crate::moveit;
 use crate::stop_switch::{self, Halt, StopSwitch};
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
@@ -93,9 +93,10 @@ struct Executor {
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     // The arms' names are parameters' names, and the task that names the arms is a parameter too.
-    let (parameters, arms) = node.declare_parameters(declare)?;
+    let (parameters, chosen) = node.declare_parameters(declare)?;
+    let ChosenTask { settings, arms } = chosen?;
     let mut driven = Vec::new();
-    for (configured, action) in arms? {
+    for (configured, action) in arms {
         let arm = configured.arm;
         let states =
             node.subscribe::<JointState>(&format!("{}/joint_states", arm.name), Qos::reliable(10))?;
@@ -123,7 +124,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         },
         confirmation: Confirmation::new(parameters.confirm),
         stops: StopSwitch::new(),
-        settings: PlanSettings::default(),
+        settings,
         dreams: Mutex::default(),
         summary: node.publisher("execution/summary", Qos::latched())?,
         display: node.publisher("display_planned_path", Qos::latched())?,
@@ -394,8 +395,7 @@ impl Executor {
         let (tasks, plan) = planned
             .await
             .map_err(|panic| failed(MoveItErrorCodes::CRASH, format!("the planner broke off: {panic}")))?;
-        let mut plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
-        self.slow_down(&mut plan);
+        let plan = plan.map_err(|error| failed(code_of(&error), error.to_string()))?;
         let mut all = DisplayTrajectory::default();
         for ((arm, task), trajectory) in self.arms.iter().zip(&tasks).zip(&plan.trajectories) {
             let mut message = DisplayTrajectory { model_id: arm.arm.name.clone(), ..Default::default() };
@@ -419,26 +419,12 @@ impl Executor {
         Ok((tasks, plan))
     }
 
-    /// Makes a plan last longer where a tool would be faster than its robot takes: all arms by the same factor, which
-    /// the summary's time scale tells.
-    fn slow_down(&self, plan: &mut ArmsPlan) {
-        let ways = self.arms.iter().zip(&plan.trajectories);
-        let factor = ways.map(|(arm, way)| slowing(&arm.arm, &arm.limits, way)).fold(1.0, f64::max);
-        if factor > 1.0 {
-            tracing::info!(factor, "slowed down for the tools' speed limit");
-            plan.trajectories.iter_mut().for_each(|way| way.stretch(factor));
-        }
-    }
-
     fn summary_of_plan(&self, clip_id: &str, tasks: &[ArmTask], plan: &ArmsPlan) -> ExecutionSummary {
-        let parts = self.arms.iter().zip(tasks).zip(plan.trajectories.iter().zip(&plan.plan_seconds));
         let message = format!("planned {:.3} s of motion", plan.duration_s());
         ExecutionSummary {
             clearance: Some(summary_of_run::clearance(plan)),
-            arms: parts
-                .map(|((arm, task), (trajectory, &seconds))| {
-                    summary_of_run::planned(task, &arm.tool, trajectory, seconds)
-                })
+            arms: (0..tasks.len())
+                .map(|index| summary_of_run::planned(tasks, index, &self.arms[index].tool, plan))
                 .collect(),
             ..ExecutionSummary::without_plan(
                 clip_id,
@@ -484,9 +470,8 @@ fn code_of(error: &ArmsPlanError) -> i32 {
             source: PlanError::Unreachable { .. } | PlanError::UnreachableBetween { .. },
             ..
         } => MoveItErrorCodes::NO_IK_SOLUTION,
-        ArmsPlanError::Arm { source: PlanError::Clearance(_), .. } | ArmsPlanError::Together(_) => {
-            MoveItErrorCodes::INVALID_MOTION_PLAN
-        }
+        ArmsPlanError::Arm { source: PlanError::Clearance(_) | PlanError::TooLow { .. }, .. }
+        | ArmsPlanError::Together(_) => MoveItErrorCodes::INVALID_MOTION_PLAN,
         ArmsPlanError::Arm { .. } => MoveItErrorCodes::PLANNING_FAILED,
     }
 }

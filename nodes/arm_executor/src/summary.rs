@@ -72,6 +72,10 @@ pub struct ClearanceSummary {
     pub tool_table_m: f64,
     /// Between the arms; `None` with one arm.
     pub arms_m: Option<f64>,
+    /// Between parts of one arm that are not beside one another.
+    pub self_m: f64,
+    /// To the rig's obstacles; `None` without any.
+    pub obstacles_m: Option<f64>,
 }
 
 /// One arm's part.
@@ -101,10 +105,29 @@ pub struct ArmSummary {
     pub limit_margin: f64,
     /// How long planning took, s.
     pub plan_seconds: f64,
+    /// How good the part that repeats the dream is, by time.
+    pub path: PathSummary,
     /// What the joint states told, at 50 Hz at most; empty if nothing moved.
     pub executed: Vec<ExecutedSample>,
     /// The executed tool at each waypoint; `None` where the joint states do not reach. Empty if nothing moved.
     pub deviations: Vec<Option<DeviationSummary>>,
+}
+
+/// Columns of the same length.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PathSummary {
+    /// Since the trajectories' start.
+    pub time_s: Vec<f64>,
+    /// Of the flange's Jacobian, metres and radians mixed: 0 where a motion is lost.
+    pub smallest_singular_value: Vec<f64>,
+    /// The smallest distance of a joint to its position limits, rad; at most 2π.
+    pub limit_margin_rad: Vec<f64>,
+    /// The smallest distance to anything, mm; at most 10,000.
+    pub clearance_mm: Vec<f64>,
+    /// From where the tool is to where the path through the waypoints wants it, mm.
+    pub deviation_mm: Vec<f64>,
+    /// The same, degrees.
+    pub deviation_deg: Vec<f64>,
 }
 
 /// A joint and its limits.

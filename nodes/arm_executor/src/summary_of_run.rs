@@ -2,11 +2,11 @@
 
 use crate::summary::{
     ArmSummary, ClearanceSummary, DeviationSummary, ExecutedSample, ExecutionOutcome, ExecutionSummary,
-    JointSummary, PlannedPoint,
+    JointSummary, PathSummary, PlannedPoint,
 };
 use dreamitate_motion::Arm;
 use dreamitate_motion::JointSample;
-use dreamitate_motion::JointTrajectory;
+use dreamitate_motion::PathSample;
 use dreamitate_motion::deviations;
 use dreamitate_motion::{ArmTask, ArmsPlan};
 use dreamitate_msgs::moveit_msgs::MoveItErrorCodes;
@@ -18,7 +18,7 @@ const RATE_HZ: f64 = 50.0;
 ///
 /// `tools` are the tools' names in the order of the tasks.
 pub fn plan_summary(clip_id: &str, tasks: &[ArmTask], tools: &[&str], plan: &ArmsPlan) -> ExecutionSummary {
-    let parts = tasks.iter().zip(tools).zip(plan.trajectories.iter().zip(&plan.plan_seconds));
+    let parts = tasks.iter().zip(tools).zip(&plan.trajectories).enumerate();
     let message = format!("planned {:.3} s of motion", plan.duration_s());
     let mut summary = ExecutionSummary::without_plan(
         clip_id,
@@ -28,8 +28,8 @@ pub fn plan_summary(clip_id: &str, tasks: &[ArmTask], tools: &[&str], plan: &Arm
     );
     summary.clearance = Some(clearance(plan));
     summary.arms = parts
-        .map(|((task, tool), (trajectory, &seconds))| {
-            let mut arm = planned(task, tool, trajectory, seconds);
+        .map(|(index, ((task, tool), trajectory))| {
+            let mut arm = planned(tasks, index, tool, plan);
             let samples: Vec<JointSample> = trajectory
                 .sampled(RATE_HZ)
                 .map(|point| JointSample {
@@ -50,16 +50,14 @@ pub(crate) fn clearance(plan: &ArmsPlan) -> ClearanceSummary {
         link_table_m: plan.clearance.link_table_m,
         tool_table_m: plan.clearance.tool_table_m,
         arms_m: Some(plan.clearance.arms_m).filter(|m| m.is_finite()),
+        self_m: plan.clearance.self_m,
+        obstacles_m: Some(plan.clearance.obstacles_m).filter(|m| m.is_finite()),
     }
 }
 
-/// One arm's part of the plan, without an execution.
-pub(crate) fn planned(
-    task: &ArmTask,
-    tool: &str,
-    trajectory: &JointTrajectory,
-    plan_seconds: f64,
-) -> ArmSummary {
+/// One arm's part of the plan, without an execution; `index` is the arm's.
+pub(crate) fn planned(tasks: &[ArmTask], index: usize, tool: &str, plan: &ArmsPlan) -> ArmSummary {
+    let (task, trajectory) = (&tasks[index], &plan.trajectories[index]);
     let arm = &task.arm;
     let limits = arm.limits.velocity_rad_s.iter().zip(&arm.limits.acceleration_rad_s2);
     let joints = arm.joint_names().into_iter().zip(arm.chain.moving_joints()).zip(limits);
@@ -91,9 +89,22 @@ pub(crate) fn planned(
         velocity_fraction: demand.velocity_fraction,
         acceleration_fraction: demand.acceleration_fraction,
         limit_margin: demand.limit_margin,
-        plan_seconds,
+        plan_seconds: plan.plan_seconds[index],
+        path: path_summary(&plan.path_quality(tasks, index, RATE_HZ)),
         executed: Vec::new(),
         deviations: Vec::new(),
+    }
+}
+
+fn path_summary(samples: &[PathSample]) -> PathSummary {
+    let column = |of: &dyn Fn(&PathSample) -> f64| samples.iter().map(|sample| rounded(of(sample))).collect();
+    PathSummary {
+        time_s: column(&|s| s.time_s),
+        smallest_singular_value: column(&|s| s.smallest_singular_value),
+        limit_margin_rad: column(&|s| s.limit_margin_rad.min(std::f64::consts::TAU)),
+        clearance_mm: column(&|s| 1e3 * s.clearance_m.min(10.0)),
+        deviation_mm: column(&|s| 1e3 * s.deviation_m),
+        deviation_deg: column(&|s| s.deviation_rad.to_degrees()),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::{outcome::Ending, report};
 use anyhow::{Context, bail};
-use arm_executor::{ConfiguredArm, ExecutionSummary, arms_of_task, plan_summary};
+use arm_executor::{ConfiguredArm, ExecutionSummary, arms_of_task, plan_settings, plan_summary};
 use clap::Args;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, pose_from_rows};
-use dreamitate_motion::{ArmTask, PlanSettings, Waypoint, plan_arms};
+use dreamitate_motion::{ArmTask, Waypoint, plan_arms};
 use dreamitate_render::ToolModel;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -77,7 +77,7 @@ pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<Ending> {
     let tracks = read_tracks(&args.trajectory)?;
     let tasks: Vec<ArmTask> =
         arms.iter().map(|arm| arm_task(arm, &task, &tracks)).collect::<anyhow::Result<_>>()?;
-    let found = match plan_arms(&tasks, &PlanSettings::default()) {
+    let found = match plan_arms(&tasks, &plan_settings(&task)) {
         Ok(found) => found,
         Err(error) => {
             eprintln!("no plan: {error}");

@@ -286,6 +286,7 @@ fn arm(arm: &ArmSummary) -> Value {
         "velocities_rad_s": rates,
         "waypoint_times_s": arm.waypoint_times_s,
         "waypoint_frames": arm.waypoint_frames,
+        "path": arm.path,
         "links": samples.iter().map(|s| &s.links_in_world).collect::<Vec<_>>(),
         "tool_position_m": samples.iter().map(|s| s.links_in_world.last()).collect::<Vec<_>>(),
         "tool_quaternion_xyzw": samples.iter().map(|s| s.tool_rotation_xyzw).collect::<Vec<_>>(),

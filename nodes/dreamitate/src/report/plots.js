@@ -95,7 +95,7 @@ function buildPathPlots() {
   const moving = arms.filter((arm) => arm.path?.time_s?.length);
   byId("path-section").hidden = !moving.length;
   byId("path-legend").append(...moving.map((arm) => element("span", {}, element("i", { className: "swatch", style: { "border-color": colorOfTool(arm.tool) } }), arm.name)));
-  const charts = [["Smallest singular value", "", "smallest_singular_value", 3], ["Distance to joint limits", "of half a range", "limit_margin", 3], ["Clearance", "mm", "clearance_mm", 1],
+  const charts = [["Smallest singular value", "", "smallest_singular_value", 3], ["Distance to joint limits", "rad", "limit_margin_rad", 3], ["Clearance", "mm", "clearance_mm", 1],
     ["Tool off its path", "mm", "deviation_mm", 4], ["Tool off its path", "°", "deviation_deg", 4]];
   for (const [name, unitName, key, digits] of charts) {
     const series = moving.map((arm) => ({ color: colorOfTool(arm.tool), points: (arm.path[key] ?? []).map((value, sample) => [arm.path.time_s[sample], value]) }));
