@@ -46,10 +46,10 @@ async fn both_arms_repeat_a_dream_faster_than_real_time() {
         assert!(arm.executed.last().unwrap().time_s >= last_s - 0.01);
         assert!(arm.executed.windows(2).all(|w| w[1].time_s - w[0].time_s > 0.015 || w[1].time_s >= last_s));
         assert!((last_s * 40.0..last_s * 51.0 + 30.0).contains(&(arm.executed.len() as f64)));
-        // The polyline ends in the tool, which is where the last waypoint wants it.
+        // The polyline ends in the tool, which in the end is lifted from where the last waypoint wants it.
         let tool = arm.executed.last().unwrap().links_in_world.last().unwrap();
         let wanted = &dream("a")[usize::from(side == "right")].poses[9].world_from_tool.position;
-        assert!((tool[0] - wanted.x).abs() < 1e-3 && (tool[2] - 0.1).abs() < 1e-3, "{tool:?}");
+        assert!((tool[0] - wanted.x).abs() < 1e-3 && (tool[2] - 0.15).abs() < 1e-3, "{tool:?}");
         let worst = arm.deviations.iter().flatten().map(|d| d.position_mm).fold(0.0, f64::max);
         println!(
             "{side}: {last_s:.2} s of motion, {worst:.6} mm at worst, planned in {:.4} s",

@@ -126,7 +126,7 @@ impl Level {
     fn columns(&self, window: Window) -> (usize, std::ops::Range<usize>, usize) {
         let (width, end) = (self.width as i32, window.x_px + window.width as i32);
         let inside = window.x_px.clamp(0, width)..end.clamp(0, width);
-        let left = (inside.start - window.x_px).min(window.width as i32) as usize;
+        let left = (-window.x_px).clamp(0, window.width as i32) as usize;
         let shown = inside.start as usize..inside.end as usize;
         (left, shown.clone(), window.width - left - shown.len())
     }
