@@ -115,12 +115,19 @@ pub fn arm_of_rig(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dreamitate_geometry::Obstacle;
 
     #[test]
     fn the_rotation_task_has_two_arms_with_their_tools() {
         let folder = ConfigFolder::find(None);
-        let task = Task::read(&folder, "rotation").unwrap();
+        let mut task = Task::read(&folder, "rotation").unwrap();
+        let world_from_box = task.rig.arms["left"].world_from_base;
+        task.rig.obstacles = vec![Obstacle { name: "shelf".to_owned(), size_m: [0.1; 3], world_from_box }];
         let arms = arms_of_task(&folder, &task).unwrap();
+        assert!(
+            arms.iter().all(|a| a.arm.obstacles() == task.rig.obstacles),
+            "the rig's obstacles are the arms'"
+        );
         let names: Vec<_> = arms.iter().map(|a| (a.tool.as_str(), a.arm.joint_names().remove(0))).collect();
         assert_eq!(names, [("left", "L_joint1".to_owned()), ("right", "R_joint1".to_owned())]);
     }

@@ -135,11 +135,10 @@ impl TexturedMesh {
     /// The file or a texture is unreadable, has no area, too many triangles, a coordinate that is not a number, or a
     /// size of which no hand tool is.
     pub fn read(path: &Path, units: Option<Units>) -> Result<Self, MeshError> {
-        let (vertices, triangles, texture) = read::read(path)?.into_parts();
-        if let Some(index) = vertices.iter().position(|v| !v.coords.iter().all(|c| c.is_finite())) {
+        let mesh = read::read(path)?.into_mesh();
+        if let Some(index) = mesh.vertices.iter().position(|v| !v.coords.iter().all(|c| c.is_finite())) {
             return Err(MeshError::NotFinite { path: path.to_owned(), index });
         }
-        let mesh = Self::from_parts(vertices, &triangles, texture);
         if mesh.triangles.is_empty() {
             return Err(MeshError::Empty(path.to_owned()));
         }

@@ -1,4 +1,4 @@
-use super::{MeshError, PLAIN};
+use super::{MeshError, PLAIN, TexturedMesh};
 use image::{RgbImage, imageops};
 use nalgebra::Point3;
 use std::{collections::HashMap, path::Path};
@@ -56,9 +56,9 @@ impl Surface {
         Ok(self)
     }
 
-    /// Puts all pictures and colours below one another into one picture. A mesh with one picture keeps it as it
-    /// is.
-    pub fn into_parts(self) -> (Vec<Point3<f32>>, Vec<([u32; 3], [[f32; 2]; 3])>, RgbImage) {
+    /// The mesh, in the file's units, with all pictures and colours below one another in one picture. A mesh with one
+    /// picture keeps it as it is.
+    pub fn into_mesh(self) -> TexturedMesh {
         let mut pictures = self.pictures;
         let mut of_colour: HashMap<[u8; 3], usize> = HashMap::new();
         let painted: Vec<([u32; 3], usize, [[f32; 2]; 3])> = self
@@ -93,7 +93,7 @@ impl Surface {
             first_rows.push(row);
             row += picture.height();
         }
-        let triangles = painted
+        let triangles: Vec<_> = painted
             .into_iter()
             .map(|(corners, picture, texture)| {
                 let (w, h) = pictures[picture].dimensions();
@@ -106,7 +106,7 @@ impl Surface {
                 (corners, if pictures.len() == 1 { texture } else { placed })
             })
             .collect();
-        (self.vertices, triangles, sheet)
+        TexturedMesh::from_parts(self.vertices, &triangles, sheet)
     }
 }
 

@@ -95,13 +95,13 @@ function buildPathPlots() {
   const moving = arms.filter((arm) => arm.path?.time_s?.length);
   byId("path-section").hidden = !moving.length;
   byId("path-legend").append(...moving.map((arm) => element("span", {}, element("i", { className: "swatch", style: { "border-color": colorOfTool(arm.tool) } }), arm.name)));
-  const charts = [["Smallest singular value", "", "smallest_singular_value", 3], ["Distance to joint limits", "rad", "limit_margin_rad", 3], ["Clearance", "mm", "clearance_mm", 1],
-    ["Tool off its path", "mm", "deviation_mm", 4], ["Tool off its path", "°", "deviation_deg", 4]];
-  for (const [name, unitName, key, digits] of charts) {
+  const charts = [["Smallest singular value", "", "smallest_singular_value", 3, 0.1], ["Distance to joint limits", "rad", "limit_margin_rad", 3, 0.2], ["Clearance", "mm", "clearance_mm", 1, 20],
+    ["Tool off its path", "mm", "deviation_mm", 4, 0.1], ["Tool off its path", "°", "deviation_deg", 4, 0.02]];
+  for (const [name, unitName, key, digits, least] of charts) {
     const series = moving.map((arm) => ({ color: colorOfTool(arm.tool), points: (arm.path[key] ?? []).map((value, sample) => [arm.path.time_s[sample], value]) }));
     const values = series.flatMap((line) => line.points.map((point) => point[1]));
     if (!values.some(isNumber)) continue;
-    const range = dataRange(values, 0, 0), readout = element("span");
+    const range = dataRange(values, least, 0), readout = element("span");
     const { svg } = plot({ x: [0, executionEnd_s], y: () => range, series, xUnit: "s", cursor: () => state.time_s, pick: showTime, label: `${name} by time` });
     painters.push(() => readout.replaceChildren(...series.map((line) => element("span", { style: { color: line.color, "margin-left": "8px" } },
       number(line.points[indexAt(line.points.map((point) => point[0]), state.time_s + 1e-9)]?.[1], digits)))));
