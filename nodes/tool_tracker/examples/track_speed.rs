@@ -8,15 +8,7 @@ use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Gaussian6, View};
 use dreamitate_render::ToolModel;
 use nalgebra::Matrix6;
-use tool_tracker::{TrackerSettings, ViewTracker};
-
-/// Seconds of processor time that this process has used.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let field =
-        |i: usize| stat.rsplit(')').next().and_then(|s| s.split_whitespace().nth(i)?.parse::<f64>().ok());
-    (field(11).unwrap_or(0.0) + field(12).unwrap_or(0.0)) / 100.0
-}
+use tool_tracker::{LiveTracker, TrackerSettings, ViewModel, ViewTracker};
 
 fn main() -> anyhow::Result<()> {
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
@@ -27,7 +19,6 @@ fn main() -> anyhow::Result<()> {
     for view in View::ALL {
         let clip_view = dream.clip.view(view);
         for _ in 0..3 {
-            let cpu = cpu_s();
             let begin = Instant::now();
             let tracker = ViewTracker::new(clip_view, tools.clone(), TrackerSettings::default())?;
             let prepared = begin.elapsed();
@@ -47,12 +38,26 @@ fn main() -> anyhow::Result<()> {
                     .collect();
                 tracker.track_with_prior(index, track, &priors);
             }
-            println!(
-                "{view}: prepare {prepared:.1?}, track {tracked:.1?}, again {:.1?}; cpu {:.2} s",
-                begin.elapsed(),
-                cpu_s() - cpu
-            );
+            println!("{view}: prepare {prepared:.1?}, track {tracked:.1?}, again {:.1?}", begin.elapsed());
         }
+
+        // The frames in which both tools are seen, forwards and backwards, one at a time.
+        let model = ViewModel::new(
+            clip_view.camera,
+            &clip_view.world_from_camera,
+            tools.clone(),
+            TrackerSettings::default(),
+        )?;
+        let mut live = LiveTracker::new(Arc::new(model), &clip_view.frames[0])?;
+        let mut seconds = Vec::new();
+        for frame in (4..13).chain((4..13).rev()).cycle().take(120) {
+            let begin = Instant::now();
+            live.push(&clip_view.frames[frame])?;
+            seconds.push(begin.elapsed().as_secs_f64());
+        }
+        seconds.sort_by(f64::total_cmp);
+        let (median, p90) = (1e3 * seconds[seconds.len() / 2], 1e3 * seconds[seconds.len() * 9 / 10]);
+        println!("{view}: live, {} tools: median {median:.1} ms a frame, p90 {p90:.1} ms", tools.len());
     }
     Ok(())
 }

@@ -4,13 +4,17 @@
 //! picture shows there, over the photo that the dream began with; Gauss-Newton moves the pose until drawing
 //! and picture agree, from coarse to fine. The start needs no person: regions that changed against the photo
 //! and show the tool's colours are searched with a bank of drawings ([`ViewTracker::track`]). A second round
-//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_prior`]).
+//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_prior`]). [`LiveTracker`] takes
+//! pictures one by one.
 
 mod appearance;
+mod assign;
 mod blur;
 mod detect;
 mod equations;
+mod follow;
 mod levels;
+mod live;
 pub mod node;
 mod pixel;
 mod points;
@@ -21,6 +25,9 @@ mod skin;
 mod synthesis;
 mod templates;
 mod tracker;
+mod view_model;
 
+pub use live::LiveTracker;
 pub use settings::TrackerSettings;
 pub use tracker::{TrackError, ViewTracker};
+pub use view_model::ViewModel;

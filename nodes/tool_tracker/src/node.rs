@@ -1,6 +1,6 @@
 //! The node: a clip in, a track a tool out; a prior in, the track refined out.
 
-use crate::{TrackerSettings, ViewTracker};
+use crate::{TrackerSettings, ViewModel, ViewTracker};
 use anyhow::Context;
 use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
 use dreamitate_clip::clip_from_message;
@@ -23,6 +23,7 @@ struct Parameters {
 struct Tracked {
     clip_id: String,
     camera_from_world: Pose,
+    model: Arc<ViewModel>,
     tracker: Arc<ViewTracker>,
     tracks: Vec<ToolTrack>,
 }
@@ -101,7 +102,10 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                 };
                 let clip_id = message.clip_id.clone();
                 let frame_count = message.views.first().map_or(0, |view| view.frames.len());
-                match first_round(message, parameters.view, tools.clone(), parameters.settings.clone()).await {
+                // The rig rarely changes, and the model's drawings take a while.
+                let known = tracked.take().map(|tracked| tracked.model);
+                let (view, settings) = (parameters.view, parameters.settings.clone());
+                match first_round(message, view, known, tools.clone(), settings).await {
                     Ok(result) => {
                         publish_all(&outputs, &names, &result.tracks, |tool| header(tool, &clip_id))?;
                         tracked = Some(result);
@@ -111,7 +115,6 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                         tracing::warn!("{clip_id}: {error:#}");
                         let nothing = vec![all_lost(frame_count, &format!("{error:#}")); names.len()];
                         publish_all(&outputs, &names, &nothing, |tool| header(tool, &clip_id))?;
-                        tracked = None;
                     }
                 }
             }
@@ -138,13 +141,19 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
 async fn first_round(
     message: msgs::StereoClip,
     view: View,
+    known: Option<Arc<ViewModel>>,
     tools: Arc<[ToolModel]>,
     settings: TrackerSettings,
 ) -> anyhow::Result<Tracked> {
     let work = move || {
         let clip = clip_from_message(message)?;
         let picture = clip.view(view);
-        let tracker = ViewTracker::new(picture, tools, settings)?;
+        let (camera, world_from_camera) = (picture.camera, &picture.world_from_camera);
+        let model = match known.filter(|model| model.is_of(&camera, world_from_camera)) {
+            Some(model) => model,
+            None => Arc::new(ViewModel::new(camera, world_from_camera, tools, settings)?),
+        };
+        let tracker = ViewTracker::with_model(model.clone(), picture);
         let tracks = tracker.track()?;
         let accepted: usize =
             tracks.iter().flat_map(|t| &t.poses).filter(|p| p.status == Status::Accepted).count();
@@ -152,6 +161,7 @@ async fn first_round(
         Ok(Tracked {
             clip_id: clip.id.clone(),
             camera_from_world: picture.world_from_camera.inverse(),
+            model,
             tracker: Arc::new(tracker),
             tracks,
         })

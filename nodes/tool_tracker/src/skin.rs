@@ -26,19 +26,17 @@ fn erode(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
 
 /// Dilates by a square of `2·radius + 1` pixels.
 fn dilate(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
-    let mut wide = vec![false; mask.len()];
+    let mut wide = mask.to_vec();
     for (row, out) in mask.chunks_exact(w).zip(wide.chunks_exact_mut(w)) {
-        for x in 0..w {
-            out[x] = row[x.saturating_sub(radius)..(x + radius + 1).min(w)].contains(&true);
+        for shift in 1..=radius.min(w) {
+            out[shift..].iter_mut().zip(row).for_each(|(out, near)| *out |= near);
+            out.iter_mut().zip(&row[shift..]).for_each(|(out, near)| *out |= near);
         }
     }
-    let mut tall = vec![false; mask.len()];
-    for y in 0..h {
-        for near in y.saturating_sub(radius)..(y + radius + 1).min(h) {
-            for x in 0..w {
-                tall[y * w + x] |= wide[near * w + x];
-            }
-        }
+    let mut tall = wide.clone();
+    for shift in 1..=radius.min(h) {
+        tall[shift * w..].iter_mut().zip(&wide).for_each(|(out, near)| *out |= near);
+        tall.iter_mut().zip(&wide[shift * w..]).for_each(|(out, near)| *out |= near);
     }
     tall
 }

@@ -1,0 +1,58 @@
+use crate::{
+    detect::detect,
+    levels::Levels,
+    refine::{Refined, Scratch},
+    view_model::ViewModel,
+};
+use rayon::prelude::*;
+
+/// Two tools are never nearer than this, metres.
+const APART_M: f64 = 0.05;
+
+/// Finds all tools in one frame: the cheapest assignment of regions to tools, as its energy and a pose a tool.
+pub(crate) fn assign(
+    model: &ViewModel,
+    frame: &Levels,
+    photo: &Levels,
+    regions: &[[f32; 2]],
+) -> Option<(f64, Vec<Refined>)> {
+    let tools = model.tools.len();
+    let jobs: Vec<(usize, [f32; 2])> =
+        (0..tools).flat_map(|tool| regions.iter().map(move |region| (tool, *region))).collect();
+    let found: Vec<Option<Refined>> = jobs
+        .par_iter()
+        .map_init(Scratch::default, |scratch, &(tool, region)| {
+            detect(&model.scene(tool, frame, photo), model.bank(tool), region, scratch)
+        })
+        .collect();
+    let table: Vec<&[Option<Refined>]> = found.chunks(regions.len().max(1)).collect();
+    let mut best = None;
+    if table.len() == tools {
+        extend(&table, &mut Vec::new(), 0.0, &mut best);
+    }
+    best
+}
+
+fn extend(
+    table: &[&[Option<Refined>]],
+    chosen: &mut Vec<Refined>,
+    energy: f64,
+    best: &mut Option<(f64, Vec<Refined>)>,
+) {
+    let Some(row) = table.get(chosen.len()) else {
+        if best.as_ref().is_none_or(|(least, _)| energy < *least) {
+            *best = Some((energy, chosen.clone()));
+        }
+        return;
+    };
+    for candidate in row.iter().flatten() {
+        let apart = chosen.iter().all(|other| {
+            (other.pose.translation.vector - candidate.pose.translation.vector).norm() > APART_M
+        });
+        if apart {
+            chosen.push(candidate.clone());
+            extend(table, chosen, energy + candidate.energy, best);
+            chosen.pop();
+        }
+    }
+}

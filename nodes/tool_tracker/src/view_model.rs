@@ -1,0 +1,113 @@
+use crate::{
+    levels::{Levels, Scale},
+    refine::{Prior, Refined, Scene},
+    settings::TrackerSettings,
+    templates::TemplateBank,
+    tracker::TrackError,
+};
+use dreamitate_geometry::{Gaussian6, PinholeCamera, Pose};
+use dreamitate_render::ToolModel;
+use dreamitate_track::{Status, TrackedPose};
+use nalgebra::{Matrix6, Point3, Vector3};
+use rayon::prelude::*;
+use std::sync::{Arc, OnceLock};
+
+/// What does not change from one clip to the next: tools, the camera that sees them, and the drawings from which a
+/// search starts.
+pub struct ViewModel {
+    pub(crate) tools: Arc<[ToolModel]>,
+    pub(crate) camera: PinholeCamera,
+    pub(crate) table_distance_m: f64,
+    pub(crate) settings: TrackerSettings,
+    world_from_camera: Pose,
+    banks: OnceLock<Vec<TemplateBank>>,
+}
+
+impl ViewModel {
+    /// A view of tools by a camera over the table z = 0.
+    ///
+    /// # Errors
+    /// The camera does not look at the table.
+    pub fn new(
+        camera: PinholeCamera,
+        world_from_camera: &Pose,
+        tools: Arc<[ToolModel]>,
+        settings: TrackerSettings,
+    ) -> Result<Self, TrackError> {
+        let axis = world_from_camera.rotation * Vector3::z();
+        let table_distance_m = -world_from_camera.translation.z / axis.z;
+        if !(0.1..20.0).contains(&table_distance_m) {
+            return Err(TrackError::NoTable(table_distance_m));
+        }
+        let banks = OnceLock::new();
+        Ok(Self { tools, camera, table_distance_m, settings, world_from_camera: *world_from_camera, banks })
+    }
+
+    /// Whether it is the model of this camera at this place.
+    pub fn is_of(&self, camera: &PinholeCamera, world_from_camera: &Pose) -> bool {
+        self.camera == *camera && self.world_from_camera == *world_from_camera
+    }
+
+    /// The drawings of a tool from which a search starts; made when first asked for.
+    pub(crate) fn bank(&self, tool: usize) -> &TemplateBank {
+        let draw = || {
+            let camera = Scale::Quarter.camera(&self.camera);
+            self.tools.par_iter().map(|tool| TemplateBank::new(tool, camera, self.table_distance_m)).collect()
+        };
+        &self.banks.get_or_init(draw)[tool]
+    }
+
+    pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, photo: &'a Levels) -> Scene<'a> {
+        Scene { tool: &self.tools[tool], camera: &self.camera, frame, background: photo }
+    }
+
+    /// The fused pose as this view expects it: its own covariance plus the disagreement between views.
+    pub(crate) fn prior(&self, fused: &Gaussian6) -> Prior {
+        let tie = self.settings.view_tie.covariance(&fused.mean.translation.vector);
+        let information = tie.and_then(|tie| (fused.covariance + tie).try_inverse());
+        Prior { camera_from_tool: fused.mean, information: information.unwrap_or_else(Matrix6::zeros) }
+    }
+
+    /// The point at a depth that is seen at a pixel of the quarter picture.
+    pub(crate) fn position_at(&self, pixel: [f32; 2], depth_m: f64) -> Vector3<f64> {
+        let camera = Scale::Quarter.camera(&self.camera);
+        let direction = camera.direction(&[f64::from(pixel[0]), f64::from(pixel[1])].into());
+        direction * (depth_m / direction.z)
+    }
+
+    /// Whether a pose fits so well that it need not be sought anew.
+    pub(crate) fn is_trusted(&self, found: &Refined) -> bool {
+        /// A pose with a residual above this part of the limit is doubted.
+        const DOUBT_ABOVE: f64 = 0.85;
+        found.residual <= DOUBT_ABOVE * self.settings.max_residual
+    }
+
+    /// What was found, accepted or rejected with the reason.
+    pub(crate) fn judged(&self, frame: usize, found: Option<Refined>) -> TrackedPose {
+        let Some(found) = found else {
+            return TrackedPose::lost(frame, "the tool is not in the picture");
+        };
+        let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
+        let reason = if found.residual > self.settings.max_residual {
+            format!("residual {:.1} exceeds {:.1}", found.residual, self.settings.max_residual)
+        } else if found.visible_fraction < self.settings.min_visible_fraction {
+            format!(
+                "visible fraction {:.2} is below {:.2}",
+                found.visible_fraction, self.settings.min_visible_fraction
+            )
+        } else if !centre.is_some_and(|pixel| self.camera.contains(&pixel, 0.0)) {
+            "the tool's centre is outside the image".to_owned()
+        } else {
+            String::new()
+        };
+        TrackedPose {
+            frame,
+            camera_from_tool: found.pose,
+            information: found.information,
+            residual: found.residual,
+            visible_fraction: found.visible_fraction,
+            status: if reason.is_empty() { Status::Accepted } else { Status::Rejected },
+            reason,
+        }
+    }
+}
