@@ -13,7 +13,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// What is logged where neither `--log-level` nor `RUST_LOG` says otherwise.
 const DEFAULT_FILTER: &str = "info,zenoh=error";
 /// How long tasks that a dropped node leaves behind (an arm's cancel on its way) have to end.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The main function of a node: runs `node` on the Zenoh carrier with the process's `--ros-args`, until it ends or
 /// the process is asked to stop by SIGINT or SIGTERM.

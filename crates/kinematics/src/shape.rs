@@ -36,10 +36,16 @@ impl Chain {
     /// The capsules that hold a link's collision shapes, in the link's frame, link by link from base to tip.
     ///
     /// A cylinder is held by the capsule on its axis, a box by the one on its longest axis: both are larger than
-    /// the shape, never smaller. A link of meshes is a capsule of 60 mm radius from its own joint to the next one: the
-    /// vendors' arms are about that thick.
+    /// the shape, never smaller. A link of meshes alone is a capsule of 60 mm radius from its own joint to the next one, which may
+    /// lie beside the mesh: see [`Chain::links_of_meshes`].
     pub fn link_capsules(&self) -> impl ExactSizeIterator<Item = &[Capsule]> {
         self.links.iter().map(|l| l.capsules.as_slice())
+    }
+
+    /// The links whose collision shape is at least in part in mesh files, which are not read: what is measured of them is a
+    /// guess.
+    pub fn links_of_meshes(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().filter(|l| l.is_mesh).map(|l| l.name.as_str())
     }
 
     /// Gives the links whose shape is in mesh files the capsule that [`Chain::link_capsules`] speaks of.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamitate_kinematics::{Capsule, Chain, Joints};
+use dreamitate_kinematics::{Capsule, Chain, JointKind, Joints};
 use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 
 use crate::arm::{Arm, ToolBody};
@@ -64,7 +64,9 @@ impl ArmShape {
             let part = |solid| Part { name: name.into(), body, link: Some(index), solid };
             parts.extend(solids.into_iter().map(part));
         }
-        let base_count = parts.iter().take_while(|p| p.body <= 1).count();
+        // What only turns on the base stands where it stands; what slides on it goes elsewhere.
+        let turns = chain.moving_joints().first().is_none_or(|joint| joint.kind == JointKind::Turning);
+        let base_count = parts.iter().take_while(|p| p.body <= usize::from(turns)).count();
         let body = chain.dof();
         let flange_in_tool = Point3::from(flange_from_tool.inverse().translation.vector);
         let adapter = Capsule {

@@ -86,7 +86,6 @@ struct RobotFile {
     max_jerk_rad_s3: f64,
     max_tcp_speed_m_s: f64,
     home_rad: Vec<f64>,
-    simulated: bool,
     driver: String,
     drivers: BTreeMap<String, DriverProfile>,
 }
@@ -112,8 +111,6 @@ pub struct RobotConfig {
     pub max_tcp_speed_m_s: f64,
     /// The posture in which the arm waits.
     pub home_rad: Vec<f64>,
-    /// Whether a simulated arm plays the driver's part; otherwise a real arm moves.
-    pub simulated: bool,
     /// The chosen driver's name.
     pub driver_name: String,
     /// The chosen driver.
@@ -161,7 +158,6 @@ impl RobotConfig {
             max_jerk_rad_s3: file.max_jerk_rad_s3,
             max_tcp_speed_m_s: file.max_tcp_speed_m_s,
             home_rad: file.home_rad,
-            simulated: file.simulated,
             driver: profile(path, &file.drivers, &file.driver)?,
             driver_name: file.driver,
             drivers: file.drivers,
@@ -254,7 +250,7 @@ mod tests {
             assert!(robot.driver.action.starts_with("scaled_joint_trajectory_controller/"));
             let robot = robot.with_driver("ur_robot_driver_main").unwrap();
             assert_eq!(robot.driver.action, "joint_trajectory_controller/follow_joint_trajectory");
-            assert_eq!((robot.driver.rate_hz, robot.simulated), (rate_hz, true));
+            assert_eq!(robot.driver.rate_hz, rate_hz);
             assert_eq!(robot.clone().with_driver("").unwrap(), robot);
             let text = robot.with_driver("rtde").unwrap_err().to_string();
             assert!(text.contains("'rtde'") && text.contains("ur_robot_driver_humble_jazzy"), "{text}");
@@ -277,8 +273,6 @@ mod tests {
             ("rate_hz: 150", "rate_hz: 0", "drivers.xarm_ros2.rate_hz is 0"),
             ("max_jerk_rad_s3: 2", "max_jerk_rad_s3: -2", "max_jerk_rad_s3 is -2"),
             ("driver: xarm_ros2", "driver: xarm_ros", "no driver 'xarm_ros', there are [\"xarm_ros2\"]"),
-            ("simulated: true", "simulated: perhaps", "simulated"),
-            ("simulated: true", "simulate: true", "simulate"),
             ("rate_hz: 150", "rate_hz: fast", "rate_hz"),
             ("rate_hz: 150", "rate_herz: 150", "rate_herz"),
             ("tip_link: link_eef", "tip_link: hand", "no link 'hand'"),

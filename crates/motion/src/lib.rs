@@ -52,7 +52,6 @@ pub use plan::plan;
 pub use plan_arms::{ArmTask, ArmsPlan, ArmsPlanError, plan_arms};
 pub use plan_error::PlanError;
 pub use plan_settings::PlanSettings;
-pub use segment_distance::segment_distance_m;
 pub use simulated_arm::{ArmState, GoalRejection, JointSample, SimulatedArm};
 pub use timed_way::timed_way;
 pub use tool_height::Lift;

@@ -51,7 +51,7 @@ pub fn plan(
     let (waypoints, lift) = kept_high(arm, waypoints, &leads, settings)?;
     if settings.check_collisions {
         if let Some(error) = too_near(arm, &start, &settings.clearance, 0.0) {
-            return Err(error.into());
+            return Err(PlanError::StartTooNear(error));
         }
         tool_above_table(arm, &waypoints, settings)?;
     }

@@ -113,6 +113,9 @@ pub enum PlanError {
         /// What is in the way of the straight line.
         nearest: ClearanceError,
     },
+    /// The arm is too near to something where it stands now.
+    #[error("where the arm is now: {0}")]
+    StartTooNear(ClearanceError),
     /// The arm or tool comes too near to something.
     #[error(transparent)]
     Clearance(#[from] ClearanceError),

@@ -6,7 +6,7 @@ use nalgebra::{Point3, Vector3};
 ///
 /// The squared distance is convex in both parameters: the nearest points are either inside both segments, where the
 /// lines are nearest, or at an end of one of them.
-pub fn segment_distance_m(a: [Point3<f64>; 2], b: [Point3<f64>; 2]) -> f64 {
+pub(crate) fn segment_distance_m(a: [Point3<f64>; 2], b: [Point3<f64>; 2]) -> f64 {
     let (along_a, along_b, between) = (a[1] - a[0], b[1] - b[0], b[0] - a[0]);
     let (aa, bb, ab) = (along_a.norm_squared(), along_b.norm_squared(), along_a.dot(&along_b));
     let determinant = aa * bb - ab * ab;

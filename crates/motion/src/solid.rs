@@ -156,7 +156,7 @@ fn capsules_of_box(half: Vector3<f64>) -> Vec<Capsule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment_distance_m;
+    use crate::segment_distance::segment_distance_m;
     use proptest::prelude::*;
 
     fn placed<'a>(solid: &'a Solid, shift: [f64; 3], turn: [f64; 3]) -> Placed<'a> {

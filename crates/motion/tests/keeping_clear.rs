@@ -98,7 +98,7 @@ fn a_start_posture_at_an_obstacle_is_refused() {
     let tool = Point3::from(free.world_from_tool(&free.home).translation.vector);
     let among = free.with_obstacles(&[cube("shelf", tool, 0.1)]);
     let error = alone(&among, &among.home, &PlanSettings::default()).unwrap_err();
-    assert!(matches!(error, PlanError::Clearance(ClearanceError::Obstacle { .. })), "{error}");
+    assert!(matches!(error, PlanError::StartTooNear(ClearanceError::Obstacle { .. })), "{error}");
     let unchecked = PlanSettings { check_collisions: false, ..PlanSettings::default() };
     assert!(alone(&among, &among.home, &unchecked).is_ok());
 }

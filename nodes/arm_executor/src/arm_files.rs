@@ -108,6 +108,15 @@ pub fn arm_of_rig(
         Ok(Arm::new(arm, &robot, mount, &tool_mount, body)?.with_obstacles(&rig.obstacles))
     };
     let built = put_together().map_err(|source| ArmFilesError::Arm { arm: arm.to_owned(), source })?;
+    let of_meshes: Vec<&str> = built.chain.links_of_meshes().collect();
+    if !of_meshes.is_empty() {
+        tracing::warn!(
+            arm,
+            links = ?of_meshes,
+            "collision shapes in mesh files are not read: clearances of these links are measured from capsules of 60 mm \
+             radius between their joints, which may lie beside them"
+        );
+    }
     let group = format!("{}{}", mount.joint_prefix, mount.robot);
     Ok(ConfiguredArm { tool: tool.to_owned(), arm: built, robot, group })
 }

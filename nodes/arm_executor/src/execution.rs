@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::joint_monitor::{JointMonitor, StaleJoints};
-use crate::motion_watch::{LimitPassed, MotionLimits, check_motion, check_plan, check_start};
+use crate::motion_watch::{LimitPassed, MotionLimits, check_end, check_motion, check_plan, check_start};
 use crate::stop_switch::Halt;
 use crate::stopping::{REST_RAD_S, SentGoal, begin_stop, see_rest};
 use crate::summary::StopSummary;
@@ -163,7 +163,7 @@ struct Running<'a> {
     patience: Patience,
     /// In the order of the arms.
     goals: Vec<SentGoal>,
-    ended: mpsc::UnboundedReceiver<(usize, Ended)>,
+    results: mpsc::UnboundedReceiver<(usize, Ended)>,
     waits: JoinSet<()>,
 }
 
@@ -173,7 +173,7 @@ async fn send<'a>(
     start_ns: i64,
     patience: Patience,
 ) -> (Running<'a>, Result<(), ExecutionError>) {
-    let (sender, ended) = mpsc::unbounded_channel();
+    let (sender, results) = mpsc::unbounded_channel();
     // An arm whose driver answers only after the others' start would start alone. The other half of the delay is for
     // keeping those from starting that answered.
     let limit = match patience.start_delay.is_zero() {
@@ -182,7 +182,7 @@ async fn send<'a>(
     };
     // Until it is known otherwise, a driver may have taken its goal.
     let goals = arms.iter().map(|_| SentGoal::Unknown).collect();
-    let mut running = Running { arms, start_ns, patience, goals, ended, waits: JoinSet::new() };
+    let mut running = Running { arms, start_ns, patience, goals, results, waits: JoinSet::new() };
     let mut sending = JoinSet::new();
     for (index, arm) in arms.iter().enumerate() {
         let trajectory = to_message(arm.trajectory, Time::from_ns(start_ns));
@@ -239,12 +239,12 @@ impl Running<'_> {
             tokio::select! {
                 // What the driver says is more than what its silence does.
                 biased;
-                Some((index, ended)) = self.ended.recv() => {
-                    self.over(index);
+                Some((index, ended)) = self.results.recv() => {
+                    self.ended(index, &ended);
                     let arm = arms.get(index).map(|arm| arm.arm.name.clone()).unwrap_or_default();
                     match ended {
-                        Ok(Outcome::Succeeded(_)) => {}
-                        Ok(Outcome::Aborted(result)) => {
+                        Ok(Outcome::Succeeded(result)) if result.error_code == 0 => {}
+                        Ok(Outcome::Succeeded(result) | Outcome::Aborted(result)) => {
                             let (code, reason) = (result.error_code, result.error_string);
                             return Err(ExecutionError::Aborted { arm, code, reason });
                         }
@@ -261,13 +261,27 @@ impl Running<'_> {
                 }
             }
         }
+        let arrived = tokio::select! {
+            biased;
+            by = &mut halt => Err(ExecutionError::Halted { by, time_s: passed_s(), duration_s }),
+            arrived = self.see_arrived() => arrived,
+        };
+        if arrived.is_err() {
+            // What its driver takes for over may still move: whatever it does is cancelled.
+            self.goals.iter_mut().for_each(|goal| *goal = SentGoal::Unknown);
+        }
+        arrived.inspect(|()| progress(1.0))
+    }
+
+    /// Waits until the joint states show all arms at rest where their trajectories end.
+    async fn see_arrived(&self) -> Result<(), ExecutionError> {
         // The joint states may come after the result.
-        for arm in arms {
+        for arm in self.arms {
             // One beyond the end, so that the last waypoint lies between two.
-            let end_ns = start_ns.saturating_add((1e9 * (arm.trajectory.duration_s() + 1e-3)) as i64);
+            let end_ns = self.start_ns.saturating_add((1e9 * (arm.trajectory.duration_s() + 1e-3)) as i64);
             arm.joints.wait_until(end_ns, self.patience.joint_state).await;
         }
-        for arm in arms {
+        for arm in self.arms {
             let Patience { driver, joint_state, .. } = self.patience;
             let here = arm.joints.wait_at_rest(REST_RAD_S, driver, joint_state).await?;
             if !here.is_at_rest(REST_RAD_S) {
@@ -275,8 +289,8 @@ impl Running<'_> {
                 let (arm, limit_rad_s) = (arm.arm.name.clone(), REST_RAD_S);
                 return Err(ExecutionError::StillMoving { arm, speed_rad_s, limit_rad_s });
             }
+            check_end(arm.arm, &arm.limits, arm.trajectory, &here)?;
         }
-        progress(1.0);
         Ok(())
     }
 
@@ -299,16 +313,17 @@ impl Running<'_> {
     /// Brings all arms to rest.
     async fn stop(mut self) -> Vec<StopSummary> {
         // What ended meanwhile needs no stop.
-        while let Ok((index, _)) = self.ended.try_recv() {
-            self.over(index);
+        while let Ok((index, ended)) = self.results.try_recv() {
+            self.ended(index, &ended);
         }
         let stopping = begin_stop(self.arms, std::mem::take(&mut self.goals), self.start_ns, self.patience);
         see_rest(self.arms, stopping, self.patience).await
     }
 
-    fn over(&mut self, index: usize) {
+    /// A driver that said how its goal ended is done with it; of one whose answer was lost nothing is known.
+    fn ended(&mut self, index: usize, ended: &Ended) {
         if let Some(goal) = self.goals.get_mut(index) {
-            *goal = SentGoal::Over;
+            *goal = if ended.is_ok() { SentGoal::Over } else { SentGoal::Unknown };
         }
     }
 }

@@ -43,9 +43,7 @@ pub(crate) fn declare(
         let arms = arms_of_task(&folder, &task)?.into_iter().map(|arm| chosen(p, arm));
         Ok(ChosenTask { settings: plan_settings(&task), arms: arms.collect::<anyhow::Result<_>>()? })
     });
-    // Where the arms are not known the node does not run.
-    let real = chosen.as_ref().is_ok_and(|task| task.arms.iter().any(|(arm, _)| !arm.robot.simulated));
-    Ok((declare_common(p, real)?, chosen))
+    Ok((declare_common(p)?, chosen))
 }
 
 /// The arm with the driver that the parameters choose.
@@ -63,7 +61,7 @@ fn chosen(p: &mut ParameterSet, arm: ConfiguredArm) -> anyhow::Result<ChosenArm>
     Ok((ConfiguredArm { robot, ..arm }, action))
 }
 
-fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, ParameterError> {
+fn declare_common(p: &mut ParameterSet) -> Result<Parameters, ParameterError> {
     Ok(Parameters {
         min_waypoints: p.declare(
             Declaration::new("min_waypoints", 4_i64)
@@ -76,7 +74,7 @@ fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, Parame
                 .range(0, 255),
         )?,
         joint_state_timeout_s: p.declare(
-            Declaration::new("joint_state_timeout_s", 1.0)
+            Declaration::new("joint_state_timeout_s", 0.5)
                 .unit("s")
                 .about("The oldest that joint states may be")
                 .range(0.01, 60.0),
@@ -94,7 +92,7 @@ fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, Parame
                     "From sending the goals to the start of all arms; a driver that takes more than half of it to \
                      accept its goal keeps all from starting",
                 )
-                .range(0.0, 10.0),
+                .range(0.05, 10.0),
         )?,
         stop_lead_s: p.declare(
             Declaration::new("stop_lead_s", 0.05)
@@ -105,7 +103,7 @@ fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, Parame
         tracking_tolerance_rad: p.declare(
             Declaration::new("tracking_tolerance_rad", 0.0)
                 .unit("rad")
-                .about("The farthest that a joint may be from its trajectory; 0 is the driver's path tolerance")
+                .about("The farthest that a joint may be from its trajectory; 0 is the driver's path tolerance, at most 0.2")
                 .range(0.0, 10.0),
         )?,
         autostart: p.declare(
@@ -117,8 +115,7 @@ fn declare_common(p: &mut ParameterSet, real: bool) -> Result<Parameters, Parame
                 .about("Whether compute_cartesian_path says SUCCESS where it went only part of the way"),
         )?,
         confirm: p.declare(
-            Declaration::new("confirm", real)
-                .about("Wait for the service ~/confirm before anything moves; by default if an arm is not simulated"),
+            Declaration::new("confirm", true).about("Wait for the service ~/confirm before anything moves"),
         )?,
     })
 }

@@ -68,12 +68,10 @@ impl JointMonitor {
             async move {
                 while let Some(message) = states.recv().await {
                     let message = message.map_err(|error| error.to_string());
-                    match message.and_then(|m| Ok((read(&joint_names, &m)?, m.velocity.is_empty()))) {
-                        Ok((mut state, without_velocities)) => {
+                    match message.and_then(|m| read(&joint_names, &m)) {
+                        Ok(mut state) => {
                             let mut seen = seen.lock();
-                            if let Some((before, _)) = seen.newest.as_ref().filter(|_| without_velocities) {
-                                state.velocities = velocities_between(before, &state);
-                            }
+                            fill_velocities(seen.newest.as_ref().map(|(before, _)| before), &mut state);
                             if let Some(recording) = &mut seen.recording {
                                 recording.push(state);
                             }
@@ -214,11 +212,16 @@ impl Drop for JointMonitor {
     }
 }
 
-/// How fast the joints are where a driver does not tell it. Zero where no time passed.
-fn velocities_between(before: &Stamped, now: &Stamped) -> Joints {
-    let passed_s = 1e-9 * (now.stamp_ns - before.stamp_ns) as f64;
-    let moved = now.positions.iter().zip(&before.positions);
-    moved.map(|(now, before)| if passed_s > 0.0 { (now - before) / passed_s } else { 0.0 }).collect()
+/// Gives each joint whose velocity the driver does not tell (NaN here) that of its way since the state before; what it
+/// was before where no time passed, and 0 without one.
+fn fill_velocities(before: Option<&Stamped>, now: &mut Stamped) {
+    for (joint, velocity) in now.velocities.iter_mut().enumerate().filter(|(_, v)| v.is_nan()) {
+        *velocity = before.map_or(0.0, |before| {
+            let passed_s = 1e-9 * (now.stamp_ns - before.stamp_ns) as f64;
+            let moved_rad = now.positions[joint] - before.positions[joint];
+            if passed_s > 0.0 { moved_rad / passed_s } else { before.velocities[joint] }
+        });
+    }
 }
 
 /// The joints of these names in a message that may have others too.
@@ -236,8 +239,9 @@ fn read(joint_names: &[String], message: &JointState) -> Result<Stamped, String>
             .ok_or_else(|| format!("the last one had no joint '{name}', only {:?}", message.name))?;
         let position = message.position.get(index).copied().filter(|p| p.is_finite());
         state.positions.push(position.ok_or_else(|| format!("joint '{name}' had no position"))?);
-        // Drivers may leave velocities out.
-        state.velocities.push(message.velocity.get(index).copied().filter(|v| v.is_finite()).unwrap_or(0.0));
+        // Drivers may leave velocities out, all or some.
+        let velocity = message.velocity.get(index).copied().filter(|v| v.is_finite());
+        state.velocities.push(velocity.unwrap_or(f64::NAN));
     }
     Ok(state)
 }
@@ -248,14 +252,21 @@ mod tests {
 
     #[test]
     fn velocities_that_are_not_told_come_of_the_positions() {
-        let at = |stamp_ns: i64, rad: f64| Stamped {
+        let at = |stamp_ns: i64, rad: f64, velocities: [f64; 2]| Stamped {
             stamp_ns,
-            positions: [rad].into_iter().collect(),
-            velocities: [0.0].into_iter().collect(),
+            positions: [rad; 2].into_iter().collect(),
+            velocities: velocities.into_iter().collect(),
         };
-        let found = velocities_between(&at(5, 0.1), &at(500_000_005, 0.3));
-        assert!((found[0] - 0.4).abs() < 1e-9);
-        assert_eq!(velocities_between(&at(5, 0.1), &at(5, 0.3))[0], 0.0);
+        let filled = |before: Option<&Stamped>, mut now: Stamped| {
+            fill_velocities(before, &mut now);
+            [now.velocities[0], now.velocities[1]]
+        };
+        let before = at(5, 0.1, [0.7, 0.0]);
+        // One joint's is told, the other's is not.
+        let [found, told] = filled(Some(&before), at(500_000_005, 0.3, [f64::NAN, 0.2]));
+        assert!((found - 0.4).abs() < 1e-9 && told == 0.2);
+        assert_eq!(filled(Some(&before), at(5, 0.3, [f64::NAN, 0.2])), [0.7, 0.2], "no time passed");
+        assert_eq!(filled(None, at(5, 0.3, [f64::NAN; 2])), [0.0; 2]);
     }
 
     #[test]
@@ -267,7 +278,8 @@ mod tests {
             ..JointState::default()
         };
         let state = read(&["a".into(), "b".into()], &message).unwrap();
-        assert_eq!((&state.positions[..], &state.velocities[..]), (&[1.0, 2.0][..], &[0.0, 0.2][..]));
+        assert_eq!((&state.positions[..], state.velocities[1]), (&[1.0, 2.0][..], 0.2));
+        assert!(state.velocities[0].is_nan(), "not told");
         assert!(read(&["c".into()], &message).unwrap_err().contains("no joint 'c'"));
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct MotionLimits {
     pub start_tolerance_rad: f64,
     /// The farthest that a joint may be from its trajectory under way, rad.
     pub tracking_tolerance_rad: f64,
+    /// The farthest that a joint may be from a trajectory's last point when it is over, rad.
+    pub goal_tolerance_rad: f64,
     /// The highest speed of the tool's frame, m/s.
     pub tcp_speed_m_s: f64,
     /// The highest jerk while the arm is brought to rest, rad/s³.
@@ -23,13 +25,15 @@ pub(crate) struct MotionLimits {
 }
 
 impl MotionLimits {
-    /// Those of a robot with its driver; its path tolerance where `tracking_tolerance_rad` is 0.
+    /// Those of a robot with its driver. Where `tracking_tolerance_rad` is 0 it is the driver's path tolerance, but at
+    /// most 0.2 rad: a driver that lets an arm stray farther is not a reason to look away.
     pub fn new(robot: &RobotConfig, tracking_tolerance_rad: f64) -> Self {
         let driver = &robot.driver;
         let asked = Some(tracking_tolerance_rad).filter(|rad| *rad > 0.0);
         Self {
             start_tolerance_rad: driver.start_tolerance_rad,
-            tracking_tolerance_rad: asked.unwrap_or(driver.path_tolerance_rad),
+            tracking_tolerance_rad: asked.unwrap_or(driver.path_tolerance_rad.min(0.2)),
+            goal_tolerance_rad: driver.goal_tolerance_rad,
             tcp_speed_m_s: robot.max_tcp_speed_m_s,
             stop_jerk_rad_s3: robot.max_jerk_rad_s3,
             goal_time_tolerance_s: driver.goal_time_tolerance_s,
@@ -55,6 +59,11 @@ pub(crate) enum LimitPassed {
         "{arm}: joint '{joint}' is {error_rad:.4} rad from its trajectory at {time_s:.3} s, limit {limit_rad:.4} rad"
     )]
     Tracking { arm: String, joint: String, time_s: f64, error_rad: f64, limit_rad: f64 },
+    #[error(
+        "{arm}: the driver says that the trajectory is over, but joint '{joint}' is {distance_rad:.4} rad from its end, \
+         limit {limit_rad:.4} rad"
+    )]
+    End { arm: String, joint: String, distance_rad: f64, limit_rad: f64 },
 }
 
 impl LimitPassed {
@@ -63,7 +72,7 @@ impl LimitPassed {
         match self {
             Self::Start { .. } => MoveItErrorCodes::START_STATE_INVALID,
             Self::PlannedSpeed { .. } => MoveItErrorCodes::INVALID_MOTION_PLAN,
-            Self::Speed { .. } | Self::Tracking { .. } => MoveItErrorCodes::CONTROL_FAILED,
+            Self::Speed { .. } | Self::Tracking { .. } | Self::End { .. } => MoveItErrorCodes::CONTROL_FAILED,
         }
     }
 }
@@ -78,6 +87,23 @@ pub(crate) fn check_plan(
     match highest_tool_speed(arm, trajectory) {
         Some((time_s, speed_m_s)) if !within(speed_m_s, limit_m_s) => {
             Err(LimitPassed::PlannedSpeed { arm: arm.name.clone(), time_s, speed_m_s, limit_m_s })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether an arm is where its trajectory ends.
+pub(crate) fn check_end(
+    arm: &Arm,
+    limits: &MotionLimits,
+    trajectory: &JointTrajectory,
+    here: &Stamped,
+) -> Result<(), LimitPassed> {
+    let Some(end) = trajectory.points.last() else { return Ok(()) };
+    let limit_rad = limits.goal_tolerance_rad;
+    match farthest(arm, &here.positions, &end.positions) {
+        Some((joint, _, distance_rad)) if !within(distance_rad, limit_rad) => {
+            Err(LimitPassed::End { arm: arm.name.clone(), joint, distance_rad, limit_rad })
         }
         _ => Ok(()),
     }
@@ -147,6 +173,7 @@ mod tests {
     const LIMITS: MotionLimits = MotionLimits {
         start_tolerance_rad: 0.01,
         tracking_tolerance_rad: 0.1,
+        goal_tolerance_rad: 0.01,
         tcp_speed_m_s: 1.0,
         stop_jerk_rad_s3: 200.0,
         goal_time_tolerance_s: 0.5,
@@ -200,6 +227,17 @@ mod tests {
         );
         assert!(text.ends_with("limit 1.000 m/s"), "{text}");
         assert_eq!(check_plan(&arm, &LIMITS, &turn(&arm, 4.0)), Ok(()));
+    }
+
+    #[test]
+    fn an_end_elsewhere_is_named_with_the_joint_and_the_limit() {
+        let arm = arm();
+        let way = turn(&arm, 2.0);
+        let mut here = seen(way.points[1].positions, 0.0);
+        assert_eq!(check_end(&arm, &LIMITS, &way, &here), Ok(()));
+        here.positions[5] -= 0.02;
+        let text = check_end(&arm, &LIMITS, &way, &here).unwrap_err().to_string();
+        assert!(text.contains("'L_joint6' is 0.0200 rad from its end, limit 0.0100 rad"), "{text}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::executor_parameters::{ChosenTask, Parameters, declare};
 use crate::joint_monitor::JointMonitor;
 use crate::motion_watch::MotionLimits;
 use crate::moveit;
-use crate::stop_switch::{self, Halt, StopSwitch};
+use crate::stop_switch::{self, Halt, StopEvents, StopSwitch};
 use crate::summary::{ExecutionOutcome, ExecutionSummary};
 use crate::summary_of_run;
 use crate::trajectory_message::to_message;
@@ -154,19 +154,13 @@ impl Executor {
         node.action_server::<ExecuteTrajectory, _, _, _>(
             "execute_trajectory",
             accept_trajectory,
-            move |goal| {
-                let executor = executor.clone();
-                async move { executor.on_trajectory(goal).await }
-            },
+            move |goal| executor.clone().on_trajectory(goal),
         )?;
         let accept = {
             let executor = self.clone();
             move |_: &ExecuteGoal| executor.is_free()
         };
-        node.action_server::<Execute, _, _, _>("execute", accept, move |goal| {
-            let executor = self.clone();
-            async move { executor.on_request(goal).await }
-        })
+        node.action_server::<Execute, _, _, _>("execute", accept, move |goal| self.clone().on_request(goal))
     }
 
     /// Refuses a goal while another one is worked on.
@@ -184,13 +178,23 @@ impl Executor {
         moveit::Cell { arms: self.arms.iter().map(arm).collect(), limits: self.settings.clearance }
     }
 
-    /// Works on a goal of MoveIt's action: a trajectory that somebody else planned.
-    async fn on_trajectory(&self, goal: Goal<ExecuteTrajectory>) -> Outcome<ExecuteTrajectoryResult> {
-        // From now on, not from its turn on, a stop is one for it.
-        let halt = self.stops.halt(goal.cancelled());
-        let turn = self.turn.lock().await;
-        let ended = self.follow(&goal, halt).await;
-        drop(turn);
+    /// Works on a goal of MoveIt's action: a trajectory that somebody else planned. From the call on, not from its turn
+    /// on, a stop is one for it.
+    fn on_trajectory(
+        self: Arc<Self>,
+        goal: Goal<ExecuteTrajectory>,
+    ) -> impl Future<Output = Outcome<ExecuteTrajectoryResult>> {
+        let stopped = self.stops.stopped();
+        async move {
+            let halt = stop_switch::halt(stopped, goal.cancelled());
+            let turn = self.turn.lock().await;
+            let ended = self.follow(&goal, halt).await;
+            drop(turn);
+            Self::outcome_of(ended)
+        }
+    }
+
+    fn outcome_of(ended: Result<(), moveit::Refusal>) -> Outcome<ExecuteTrajectoryResult> {
         let result = |error_code| ExecuteTrajectoryResult { error_code };
         match ended {
             Ok(()) => Outcome::Succeeded(result(moveit::success())),
@@ -206,8 +210,16 @@ impl Executor {
         goal: &Goal<ExecuteTrajectory>,
         halt: impl Future<Output = Halt>,
     ) -> Result<(), moveit::Refusal> {
-        let cell = self.cell();
-        let trajectories = moveit::trajectories(&cell, &goal.goal().trajectory)?;
+        if let Some(controller) = goal.goal().controller_names.first() {
+            let message = format!("no controller is chosen by name, nor is {controller:?}");
+            return Err(moveit::Refusal::new(MoveItErrorCodes::INVALID_MOTION_PLAN, message));
+        }
+        let (cell, message) = (self.cell(), goal.goal().trajectory.clone());
+        // A long trajectory is looked at for long.
+        let looked = tokio::task::spawn_blocking(move || moveit::trajectories(&cell, &message)).await;
+        let trajectories = looked.unwrap_or_else(|panic| {
+            Err(moveit::Refusal::new(MoveItErrorCodes::CRASH, format!("the check broke off: {panic}")))
+        })?;
         let motions: Vec<ArmMotion<'_>> = self
             .arms
             .iter()
@@ -231,11 +243,16 @@ impl Executor {
         }
         tokio::pin!(halt);
         if let Err(by) = self.confirmation.wait(&mut halt).await {
+            // Whoever stops before the motion wants no other either.
+            if by == Halt::Event {
+                self.stops.hold();
+            }
             let duration_s = motions.iter().map(|arm| arm.trajectory.duration_s()).fold(0.0, f64::max);
             return nothing_sent(ExecutionError::Halted { by, time_s: 0.0, duration_s });
         }
         let executed = execute(motions, self.patience, progress, halt).await;
-        if executed.start_ns.is_some() && executed.ended.is_err() {
+        let stopped = matches!(executed.ended, Err(ExecutionError::Halted { by: Halt::Event, .. }));
+        if stopped || executed.start_ns.is_some() && executed.ended.is_err() {
             self.stops.hold();
         }
         executed
@@ -265,9 +282,10 @@ impl Executor {
             }
             let complete = self.dreams.lock().take(&self.tools, &tool, message);
             let Some(dream) = complete else { continue };
-            if parameters.autostart && !self.stops.holds() {
-                let halt = self.stops.halt(std::future::pending());
-                self.execute(&dream, |_| {}, halt).await;
+            if parameters.autostart {
+                // A stop from here on is one for this dream; one before is found when its turn comes.
+                let halt = stop_switch::halt(self.stops.stopped(), std::future::pending());
+                self.execute(&dream, |_| {}, halt, false).await;
             } else {
                 self.plan_only(&dream).await;
             }
@@ -275,8 +293,14 @@ impl Executor {
         Ok(())
     }
 
-    /// Works on a goal of the action.
-    async fn on_request(&self, goal: Goal<Execute>) -> Outcome<ExecuteResult> {
+    /// Works on a goal of the action. From the call on a stop is one for it; what was held by an earlier one is free.
+    fn on_request(self: Arc<Self>, goal: Goal<Execute>) -> impl Future<Output = Outcome<ExecuteResult>> {
+        self.stops.release();
+        let stopped = self.stops.stopped();
+        async move { self.work_on(goal, stopped).await }
+    }
+
+    async fn work_on(&self, goal: Goal<Execute>, stopped: StopEvents) -> Outcome<ExecuteResult> {
         let clip_id = goal.goal().clip_id.clone();
         let dream = self.dreams.lock().of_clip(&self.tools, &clip_id);
         let Some(dream) = dream else {
@@ -289,8 +313,8 @@ impl Executor {
                 tracing::warn!(%error, "feedback not sent");
             }
         };
-        self.stops.release();
-        let summary = self.execute(&dream, progress, self.stops.halt(goal.cancelled())).await;
+        let halt = stop_switch::halt(stopped, goal.cancelled());
+        let summary = self.execute(&dream, progress, halt, true).await;
         let result = result(summary.error_code, summary.message);
         match summary.outcome {
             ExecutionOutcome::Executed => Outcome::Succeeded(result),
@@ -301,9 +325,17 @@ impl Executor {
 
     /// Plans and publishes; nothing moves.
     async fn plan_only(&self, dream: &[ToolTrajectory]) {
-        let clip_id = clip_of(dream);
         let turn = self.turn.lock().await;
-        let summary = match self.plan(dream).await {
+        let summary = self.planned(dream).await;
+        // Before anybody is told: whoever then asks for the next thing must not find this one under way.
+        drop(turn);
+        self.publish(&summary);
+    }
+
+    /// The summary of a plan that nothing follows.
+    async fn planned(&self, dream: &[ToolTrajectory]) -> ExecutionSummary {
+        let clip_id = clip_of(dream);
+        match self.plan(dream).await {
             Ok((tasks, plan)) => {
                 let mut summary = self.summary_of_plan(&clip_id, &tasks, &plan);
                 match check_before(&self.motions(&plan), self.patience) {
@@ -314,24 +346,27 @@ impl Executor {
                 summary
             }
             Err(summary) => summary,
-        };
-        // Before anybody is told: whoever then asks for the next thing must not find this one under way.
-        drop(turn);
-        self.publish(&summary);
+        }
     }
 
-    /// Plans, executes and publishes what came of it.
+    /// Plans, executes and publishes what came of it. Unless it was `asked` for, only the plan is made where arms were
+    /// stopped since.
     async fn execute(
         &self,
         dream: &[ToolTrajectory],
         progress: impl Fn(f64),
         halt: impl Future<Output = Halt>,
+        asked: bool,
     ) -> ExecutionSummary {
         let clip_id = clip_of(dream);
         let turn = self.turn.lock().await;
-        let summary = match self.plan(dream).await {
-            Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, halt).await,
-            Err(summary) => summary,
+        let summary = if asked || !self.stops.holds() {
+            match self.plan(dream).await {
+                Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, halt).await,
+                Err(summary) => summary,
+            }
+        } else {
+            self.planned(dream).await
         };
         drop(turn);
         self.publish(&summary);
@@ -470,6 +505,10 @@ fn code_of(error: &ArmsPlanError) -> i32 {
             source: PlanError::Unreachable { .. } | PlanError::UnreachableBetween { .. },
             ..
         } => MoveItErrorCodes::NO_IK_SOLUTION,
+        ArmsPlanError::Arm { source: PlanError::Start(_), .. } => MoveItErrorCodes::START_STATE_INVALID,
+        ArmsPlanError::Arm { source: PlanError::StartTooNear(_), .. } => {
+            MoveItErrorCodes::START_STATE_IN_COLLISION
+        }
         ArmsPlanError::Arm { source: PlanError::Clearance(_) | PlanError::TooLow { .. }, .. }
         | ArmsPlanError::Together(_) => MoveItErrorCodes::INVALID_MOTION_PLAN,
         ArmsPlanError::Arm { .. } => MoveItErrorCodes::PLANNING_FAILED,

@@ -81,16 +81,21 @@ impl StopSwitch {
         self.holds.load(Ordering::SeqCst)
     }
 
-    /// Ends at the first stop event from now, the call, on; or when `cancelled` does.
-    pub fn halt<C: Future<Output = ()>>(&self, cancelled: C) -> impl Future<Output = Halt> + use<C> {
-        let mut events = self.events.subscribe();
-        async move {
-            tokio::select! {
-                biased;
-                // An error would mean that the executor is gone: then too.
-                _ = events.changed() => Halt::Event,
-                () = cancelled => Halt::Cancel,
-            }
-        }
+    /// The stop events from now on.
+    pub fn stopped(&self) -> StopEvents {
+        StopEvents(self.events.subscribe())
+    }
+}
+
+/// Stop events from some time on.
+pub(crate) struct StopEvents(watch::Receiver<u64>);
+
+/// Ends at the first of the stop events, or when `cancelled` does.
+pub(crate) async fn halt(mut stopped: StopEvents, cancelled: impl Future<Output = ()>) -> Halt {
+    tokio::select! {
+        biased;
+        // An error would mean that the executor is gone: then too.
+        _ = stopped.0.changed() => Halt::Event,
+        () = cancelled => Halt::Cancel,
     }
 }

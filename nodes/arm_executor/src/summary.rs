@@ -66,14 +66,14 @@ pub struct StopSummary {
 /// The smallest distances on the planned way, m.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClearanceSummary {
-    /// Links above the table.
-    pub link_table_m: f64,
+    /// Links above the table; `None` without links.
+    pub link_table_m: Option<f64>,
     /// Tools above the table.
-    pub tool_table_m: f64,
+    pub tool_table_m: Option<f64>,
     /// Between the arms; `None` with one arm.
     pub arms_m: Option<f64>,
-    /// Between parts of one arm that are not beside one another.
-    pub self_m: f64,
+    /// Between parts of one arm that are not beside one another; `None` without such.
+    pub self_m: Option<f64>,
     /// To the rig's obstacles; `None` without any.
     pub obstacles_m: Option<f64>,
 }
@@ -105,6 +105,12 @@ pub struct ArmSummary {
     pub limit_margin: f64,
     /// How long planning took, s.
     pub plan_seconds: f64,
+    /// How far the tool's path was lifted to keep the task's height, m; 0 if it was not.
+    pub lift_m: f64,
+    /// How far the tool is lifted in the end, m.
+    pub retreat_m: f64,
+    /// Pairs of the arm's parts whose distance is not looked at, since they touch as they are drawn.
+    pub not_kept_apart: Vec<[String; 2]>,
     /// How good the part that repeats the dream is, by time.
     pub path: PathSummary,
     /// What the joint states told, at 50 Hz at most; empty if nothing moved.
@@ -135,10 +141,10 @@ pub struct PathSummary {
 pub struct JointSummary {
     /// With the driver's prefix.
     pub name: String,
-    /// Lowest position, rad.
-    pub lower_rad: f64,
+    /// Lowest position, rad; `None` for a joint that turns without end.
+    pub lower_rad: Option<f64>,
     /// Highest position, rad.
-    pub upper_rad: f64,
+    pub upper_rad: Option<f64>,
     /// Highest speed, rad/s.
     pub velocity_rad_s: f64,
     /// Highest acceleration, rad/s².

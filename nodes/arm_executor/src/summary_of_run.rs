@@ -47,11 +47,11 @@ pub fn plan_summary(clip_id: &str, tasks: &[ArmTask], tools: &[&str], plan: &Arm
 
 pub(crate) fn clearance(plan: &ArmsPlan) -> ClearanceSummary {
     ClearanceSummary {
-        link_table_m: plan.clearance.link_table_m,
-        tool_table_m: plan.clearance.tool_table_m,
-        arms_m: Some(plan.clearance.arms_m).filter(|m| m.is_finite()),
-        self_m: plan.clearance.self_m,
-        obstacles_m: Some(plan.clearance.obstacles_m).filter(|m| m.is_finite()),
+        link_table_m: finite(plan.clearance.link_table_m),
+        tool_table_m: finite(plan.clearance.tool_table_m),
+        arms_m: finite(plan.clearance.arms_m),
+        self_m: finite(plan.clearance.self_m),
+        obstacles_m: finite(plan.clearance.obstacles_m),
     }
 }
 
@@ -68,8 +68,8 @@ pub(crate) fn planned(tasks: &[ArmTask], index: usize, tool: &str, plan: &ArmsPl
         joints: joints
             .map(|((name, joint), (&velocity_rad_s, &acceleration_rad_s2))| JointSummary {
                 name,
-                lower_rad: joint.limits.lower,
-                upper_rad: joint.limits.upper,
+                lower_rad: finite(joint.limits.lower),
+                upper_rad: finite(joint.limits.upper),
                 velocity_rad_s,
                 acceleration_rad_s2,
             })
@@ -90,6 +90,9 @@ pub(crate) fn planned(tasks: &[ArmTask], index: usize, tool: &str, plan: &ArmsPl
         acceleration_fraction: demand.acceleration_fraction,
         limit_margin: demand.limit_margin,
         plan_seconds: plan.plan_seconds[index],
+        lift_m: plan.plans[index].lift().map_or(0.0, |lift| lift.largest_m),
+        retreat_m: plan.plans[index].retreat_m(),
+        not_kept_apart: arm.parts_not_kept_apart().iter().map(|(a, b)| [a.clone(), b.clone()]).collect(),
         path: path_summary(&plan.path_quality(tasks, index, RATE_HZ)),
         executed: Vec::new(),
         deviations: Vec::new(),
@@ -140,6 +143,11 @@ fn executed(arm: &Arm, sample: &JointSample) -> ExecutedSample {
             .collect(),
         tool_rotation_xyzw: [q.x, q.y, q.z, q.w].map(rounded),
     }
+}
+
+/// What JSON can hold.
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
 }
 
 /// To six places: a micrometre, a microradian, a microsecond. The whole would be three times as long.

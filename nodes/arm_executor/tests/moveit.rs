@@ -8,12 +8,14 @@ mod cell;
 use cell::{Cell, PATIENCE};
 use dreamitate_carrier::Outcome;
 use dreamitate_msgs::{
+    builtin_interfaces::Duration,
     geometry_msgs::Pose,
     moveit_msgs::{
         ExecuteTrajectory, ExecuteTrajectoryGoal, GetCartesianPath, GetCartesianPathRequest,
         GetCartesianPathResponse, GetPositionFK, GetPositionFKRequest, GetPositionFKResponse, GetPositionIK,
-        GetPositionIKRequest, GetPositionIKResponse, MoveItErrorCodes,
+        GetPositionIKRequest, GetPositionIKResponse, MoveItErrorCodes, RobotState,
     },
+    trajectory_msgs::JointTrajectoryPoint,
 };
 
 const HOME_RAD: [f64; 7] = [0.0, -0.588, 0.0, 0.618, 0.0, 0.906, 0.0];
@@ -239,4 +241,106 @@ async fn a_path_that_ends_early_says_how_far_it_went_and_is_no_success() {
         assert_eq!(step.error_code.val, MoveItErrorCodes::INVALID_MOTION_PLAN);
         assert!(step.error_code.message.contains("max_step is 0"), "{}", step.error_code.message);
     }
+}
+
+/// A motion of some joints from one posture to another in 10 s.
+fn motion(names: &[String], from: &[f64], to: &[f64]) -> ExecuteTrajectoryGoal {
+    let mut goal = ExecuteTrajectoryGoal::default();
+    let joints = &mut goal.trajectory.joint_trajectory;
+    joints.joint_names = names.to_vec();
+    for (positions, seconds) in [(from, 0.0), (to, 10.0)] {
+        joints.points.push(JointTrajectoryPoint {
+            positions: positions.to_vec(),
+            velocities: vec![0.0; positions.len()],
+            accelerations: vec![0.0; positions.len()],
+            effort: Vec::new(),
+            time_from_start: Duration::from_s(seconds),
+        });
+    }
+    goal
+}
+
+/// An arm that a request moves meets the other one where that is, and where the request says that it is.
+#[tokio::test]
+async fn the_arm_that_is_not_moved_is_in_the_way() {
+    let cell = ready(&[]).await;
+    let poses = fk(&cell, &["left/link_eef", "right/link_eef"]).await.pose_stamped;
+    let before_right = moved(poses[1].pose.clone(), -0.17, 0.0, 0.0);
+    let before_left = moved(poses[0].pose.clone(), 0.17, 0.0, 0.0);
+    let solved = ik(&cell, |r| {
+        r.ik_request.group_name = "right".to_owned();
+        r.ik_request.pose_stamped.pose = before_right.clone();
+    })
+    .await;
+    assert_eq!(solved.error_code.val, MoveItErrorCodes::SUCCESS, "{}", solved.error_code.message);
+    let joints = &solved.solution.joint_state;
+    let of_right = |name: &&String| name.starts_with("R_");
+    let names: Vec<String> = joints.name.iter().filter(of_right).cloned().collect();
+    let there: Vec<f64> =
+        joints.name.iter().zip(&joints.position).filter(|(n, _)| of_right(n)).map(|(_, q)| *q).collect();
+    let left_of = |state: &RobotState| -> Vec<f64> {
+        let pairs = state.joint_state.name.iter().zip(&state.joint_state.position);
+        pairs.filter(|(name, _)| name.starts_with("L_")).map(|(_, q)| *q).collect()
+    };
+
+    // The same posture of the left arm: free now, and not beside a right arm that the request puts there.
+    let free = ik(&cell, |r| {
+        r.ik_request.pose_stamped.pose = before_left.clone();
+        r.ik_request.avoid_collisions = true;
+    })
+    .await;
+    assert_eq!(free.error_code.val, MoveItErrorCodes::SUCCESS, "{}", free.error_code.message);
+    let said = ik(&cell, |r| {
+        r.ik_request.pose_stamped.pose = before_left.clone();
+        r.ik_request.avoid_collisions = true;
+        r.ik_request.robot_state.joint_state.name = names.clone();
+        r.ik_request.robot_state.joint_state.position = there.clone();
+    })
+    .await;
+    assert_eq!(said.error_code.val, MoveItErrorCodes::GOAL_IN_COLLISION, "{}", said.error_code.message);
+    let held = ik(&cell, |r| {
+        r.ik_request.pose_stamped.pose = before_left.clone();
+        r.ik_request.robot_state.attached_collision_objects.push(Default::default());
+    })
+    .await;
+    assert_eq!(held.error_code.val, MoveItErrorCodes::INVALID_ROBOT_STATE);
+
+    let executor = cell.outside.action_client::<ExecuteTrajectory>("execute_trajectory").unwrap();
+    executor.wait_for_server(PATIENCE).await.unwrap();
+    let run = async |goal: ExecuteTrajectoryGoal| {
+        let ended = executor.send_goal(goal, PATIENCE).await.unwrap().result().await.unwrap();
+        ended.result().error_code.clone()
+    };
+    let to_the_left = motion(&names, &HOME_RAD, &there);
+    let left_names: Vec<String> = names.iter().map(|name| name.replace("R_", "L_")).collect();
+    let to_the_right = motion(&left_names, &HOME_RAD, &left_of(&free.solution));
+
+    // Motions that are none.
+    let mut moving_end = to_the_left.clone();
+    moving_end.trajectory.joint_trajectory.points[1].velocities[0] = 0.1;
+    let mut backwards = to_the_left.clone();
+    backwards.trajectory.joint_trajectory.points[1].time_from_start = Duration::from_s(0.0);
+    let mut endless = to_the_left.clone();
+    endless.trajectory.joint_trajectory.points[1].time_from_start = Duration::from_s(1e9);
+    let mut not_a_number = to_the_left.clone();
+    not_a_number.trajectory.joint_trajectory.points[1].positions[3] = f64::NAN;
+    let mut chosen = to_the_left.clone();
+    chosen.controller_names.push("mine".into());
+    for (goal, says) in [
+        (moving_end, "the last point moves at 0.1000 rad/s, limit 0.0010 rad/s"),
+        (backwards, "point 1 is at 0.000000 s, not after 0.000000 s"),
+        (endless, "takes 1000000000 s, limit 600 s"),
+        (not_a_number, "point 1 holds NaN"),
+        (chosen, "mine"),
+    ] {
+        let refused = run(goal).await;
+        assert_eq!(refused.val, MoveItErrorCodes::INVALID_MOTION_PLAN);
+        assert!(refused.message.contains(says), "{says}: {}", refused.message);
+    }
+
+    let went = run(to_the_left).await;
+    assert_eq!(went.val, MoveItErrorCodes::SUCCESS, "{}", went.message);
+    let refused = run(to_the_right).await;
+    assert_eq!(refused.val, MoveItErrorCodes::INVALID_MOTION_PLAN, "{}", refused.message);
+    assert!(refused.message.contains("left") && refused.message.contains("right"), "{}", refused.message);
 }

@@ -106,7 +106,10 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
             ];
             list.push(node(Program::SimulatedArm, "simulated_arm", &format!("/{}", tool.arm), more));
         }
-        list.push(node(Program::ArmExecutor, "arm_executor", "", common()));
+        let mut more = common();
+        // Nobody need be asked before simulated arms move.
+        more.push(("confirm", "false".to_owned()));
+        list.push(node(Program::ArmExecutor, "arm_executor", "", more));
     }
     Ok(list)
 }

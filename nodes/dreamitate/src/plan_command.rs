@@ -121,6 +121,9 @@ pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<Ending> {
             1e3 * arm.plan_seconds,
         );
     }
+    for arm in summary.arms.iter().filter(|arm| arm.lift_m > 0.0) {
+        println!("{:<8} lifted by up to {:.1} mm for the task's tool height", arm.arm, 1e3 * arm.lift_m);
+    }
     if let Some(clearance) = &summary.clearance {
         println!("clearance {}", serde_json::to_string(clearance)?);
     }

@@ -107,7 +107,7 @@ impl Summary {
                 })
                 .collect(),
             clearance_between_arms_m: clearance.and_then(|c| c.arms_m),
-            clearance_tool_table_m: clearance.map(|c| c.tool_table_m),
+            clearance_tool_table_m: clearance.and_then(|c| c.tool_table_m),
         }
     }
 }

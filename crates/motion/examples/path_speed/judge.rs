@@ -1,4 +1,4 @@
-//! What a trajectory asks of the arm and where it takes the tool, found without the planner's own arithmetic.
+//! What a trajectory asks of the arm and where it takes the tool, by the differences of its positions.
 
 use dreamitate_kinematics::Joints;
 use dreamitate_motion::{Arm, ArmPlan, JointTrajectory, Waypoint};

@@ -47,6 +47,11 @@ struct Found {
 
 fn path(cell: &Cell, request: &GetCartesianPathRequest) -> Result<Found, Refusal> {
     without(&request.path_constraints)?;
+    if !request.cartesian_speed_limited_link.is_empty() {
+        let message = format!("the speed of {:?} is not limited", request.cartesian_speed_limited_link);
+        return Err(Refusal::new(MoveItErrorCodes::INVALID_MOTION_PLAN, message));
+    }
+    let cell = &cell.as_said(&request.start_state)?;
     let arm = cell.group(&request.group_name)?;
     let tip = cell.tip_of(arm, &request.link_name)?;
     let start = cell.posture(arm, &request.start_state)?;

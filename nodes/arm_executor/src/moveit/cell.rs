@@ -136,6 +136,31 @@ impl Cell {
         arm.arm.chain.joints(&known).map_err(|error| invalid(format!("arm {:?}: {error}", arm.arm.name)))
     }
 
+    /// The same cell with its arms where a request says, else where they are.
+    ///
+    /// # Errors
+    /// Some joints of an arm of which nothing else is known, or something that is held or moves without joints.
+    pub fn as_said(&self, state: &RobotState) -> Result<Self, Refusal> {
+        let invalid = |message: String| Refusal::new(MoveItErrorCodes::INVALID_ROBOT_STATE, message);
+        if let Some(held) = state.attached_collision_objects.first() {
+            return Err(invalid(format!(
+                "{:?} is held by {:?}; besides its tool no arm is known to hold anything",
+                held.object.id, held.link_name
+            )));
+        }
+        if let Some(joint) = state.multi_dof_joint_state.joint_names.first() {
+            return Err(invalid(format!("{joint:?} is no joint of an arm")));
+        }
+        let mut said = self.clone();
+        for (arm, now) in self.arms.iter().zip(&mut said.arms) {
+            let names = arm.arm.joint_names();
+            if state.joint_state.name.iter().any(|name| names.contains(name)) {
+                now.now = Some(self.posture(arm, state)?);
+            }
+        }
+        Ok(said)
+    }
+
     /// The state of the robot with one arm in a posture and the others where they are.
     pub fn state_with(&self, moved: &CellArm, posture: &Joints) -> RobotState {
         let mut state = RobotState::default();
@@ -149,33 +174,47 @@ impl Cell {
         state
     }
 
-    /// Refuses a posture that is too near to the table, the other arms or itself.
+    /// Refuses a posture that is too near to the table, the other arms or itself, or where another arm's place is not
+    /// known.
     pub fn check_clear(&self, moved: &CellArm, posture: &Joints) -> Result<(), String> {
-        let standing = |arm: &Arm, joints: &Joints| JointTrajectory {
-            joint_names: arm.joint_names(),
-            points: vec![TrajectoryPoint {
-                time_s: 0.0,
-                positions: *joints,
-                velocities: joints.iter().map(|_| 0.0).collect(),
-                accelerations: joints.iter().map(|_| 0.0).collect(),
-            }],
-            waypoint_times_s: Vec::new(),
-            time_scale: 1.0,
+        let way = |arm: &CellArm| match arm.arm.name == moved.arm.name {
+            true => Ok(standing(&arm.arm, posture)),
+            false => arm.standing(),
         };
-        let ways: Vec<(&Arm, JointTrajectory)> = self
-            .arms
-            .iter()
-            .filter_map(|arm| {
-                let joints = if arm.arm.name == moved.arm.name { Some(*posture) } else { arm.now };
-                Some((&*arm.arm, standing(&arm.arm, &joints?)))
-            })
-            .collect();
+        let ways: Vec<(&Arm, JointTrajectory)> =
+            self.arms.iter().map(|arm| Ok((&*arm.arm, way(arm)?))).collect::<Result<_, String>>()?;
         let ways: Vec<(&Arm, &JointTrajectory)> = ways.iter().map(|(arm, way)| (*arm, way)).collect();
         check_clearance(&ways, &self.limits).map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
+/// A posture as a trajectory without any motion.
+fn standing(arm: &Arm, joints: &Joints) -> JointTrajectory {
+    let still: Joints = joints.iter().map(|_| 0.0).collect();
+    let point = TrajectoryPoint { time_s: 0.0, positions: *joints, velocities: still, accelerations: still };
+    JointTrajectory {
+        joint_names: arm.joint_names(),
+        points: vec![point],
+        waypoint_times_s: Vec::new(),
+        time_scale: 1.0,
+    }
+}
+
 impl CellArm {
+    /// The arm where it is, as a trajectory without any motion.
+    ///
+    /// # Errors
+    /// Nobody knows where it is.
+    pub fn standing(&self) -> Result<JointTrajectory, String> {
+        let now = self.now.ok_or_else(|| {
+            format!(
+                "arm {:?} has no fresh joint_states: whether it is in the way is not known",
+                self.arm.name
+            )
+        })?;
+        Ok(standing(&self.arm, &now))
+    }
+
     /// A link's pose in the world.
     pub fn world_from(&self, link: Link, posture: &Joints) -> Isometry3<f64> {
         match link {

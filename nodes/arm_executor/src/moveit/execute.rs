@@ -8,8 +8,9 @@ use crate::trajectory_message::from_message;
 /// The trajectory of each arm of the cell in a message that may speak of several; `None` for an arm that it leaves out.
 ///
 /// # Errors
-/// Joints that no arm has, an arm with some of its joints only, points without velocities or accelerations, positions or
-/// speeds beyond the limits, or a way too near to something.
+/// Joints that no arm has, an arm with some of its joints only, points without velocities or accelerations or out of
+/// order, motion at an end, positions or speeds beyond the limits, or a way too near to something, be it an arm that is
+/// left out.
 pub(crate) fn trajectories(
     cell: &Cell,
     message: &RobotTrajectory,
@@ -43,6 +44,7 @@ pub(crate) fn trajectories(
         unclaimed.retain(|name| !names.contains(name));
         let trajectory = from_message(&part(joints, &names, &places))
             .map_err(|error| invalid(format!("arm {:?}: {error}", arm.arm.name)))?;
+        check_order(&arm.arm, &trajectory).map_err(invalid)?;
         check_limits(&arm.arm, &trajectory).map_err(invalid)?;
         found.push(Some(trajectory));
     }
@@ -52,8 +54,20 @@ pub(crate) fn trajectories(
     if found.iter().all(Option::is_none) {
         return Err(invalid("the trajectory names no joints".to_owned()));
     }
-    let ways: Vec<(&Arm, &JointTrajectory)> =
-        cell.arms.iter().zip(&found).filter_map(|(arm, way)| Some((&*arm.arm, way.as_ref()?))).collect();
+    // An arm that is left out stands in the way of the others.
+    let standing: Vec<Option<JointTrajectory>> = cell
+        .arms
+        .iter()
+        .zip(&found)
+        .map(|(arm, way)| if way.is_none() { arm.standing().map(Some) } else { Ok(None) })
+        .collect::<Result<_, String>>()
+        .map_err(invalid)?;
+    let ways: Vec<(&Arm, &JointTrajectory)> = cell
+        .arms
+        .iter()
+        .zip(found.iter().zip(&standing))
+        .filter_map(|(arm, (way, stands))| Some((&*arm.arm, way.as_ref().or(stands.as_ref())?)))
+        .collect();
     check_clearance(&ways, &cell.limits).map_err(|error| invalid(error.to_string()))?;
     Ok(found)
 }
@@ -83,10 +97,45 @@ fn part(
     }
 }
 
+/// Whether the points make a motion from rest to rest.
+fn check_order(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
+    /// Slower is at rest, rad/s.
+    const REST_RAD_S: f64 = 1e-3;
+    /// Longer is a mistake in the times, s.
+    const LONGEST_S: f64 = 600.0;
+    let of_arm = |text: String| Err(format!("arm {:?}: {text}", arm.name));
+    let (Some(first), Some(last)) = (trajectory.points.first(), trajectory.points.last()) else {
+        return of_arm("the trajectory has no points".to_owned());
+    };
+    for (index, point) in trajectory.points.iter().enumerate() {
+        let values = point.positions.iter().chain(&point.velocities).chain(&point.accelerations);
+        if let Some(value) = values.chain([&point.time_s]).find(|value| !value.is_finite()) {
+            return of_arm(format!("point {index} holds {value}"));
+        }
+        let before_s = index.checked_sub(1).map_or(-1e-9, |before| trajectory.points[before].time_s);
+        if point.time_s <= before_s {
+            return of_arm(format!("point {index} is at {:.6} s, not after {before_s:.6} s", point.time_s));
+        }
+    }
+    for (which, point) in [("first", first), ("last", last)] {
+        let speed_rad_s = point.velocities.iter().map(|v| v.abs()).fold(0.0, f64::max);
+        if speed_rad_s > REST_RAD_S {
+            return of_arm(format!(
+                "the {which} point moves at {speed_rad_s:.4} rad/s, limit {REST_RAD_S:.4} rad/s"
+            ));
+        }
+    }
+    if last.time_s > LONGEST_S {
+        return of_arm(format!("the trajectory takes {:.0} s, limit {LONGEST_S:.0} s", last.time_s));
+    }
+    Ok(())
+}
+
 fn check_limits(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
     /// Rounding of who timed the trajectory exactly at the limits.
     const SLACK: f64 = 1.001;
-    for point in trajectory.sampled(100.0) {
+    let points = trajectory.points.iter().copied();
+    for point in points.chain(trajectory.sampled(200.0)) {
         let at = |joint: &str| format!("arm {:?}, joint {joint:?} at {:.3} s", arm.name, point.time_s);
         let moving = arm.chain.moving_joints();
         for (index, joint) in moving.iter().enumerate() {

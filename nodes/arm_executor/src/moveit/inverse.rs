@@ -27,6 +27,7 @@ fn posture(cell: &Cell, request: &GetPositionIKRequest) -> Result<RobotState, Re
         return Err(Refusal::new(MoveItErrorCodes::INVALID_GOAL_CONSTRAINTS, message));
     }
     without(&asked.constraints)?;
+    let cell = &cell.as_said(&asked.robot_state)?;
     let arm = cell.group(&asked.group_name)?;
     let tip = cell.tip_of(arm, &asked.ik_link_name)?;
     let world_from_tip = cell.in_world(&asked.pose_stamped.header.frame_id, &asked.pose_stamped.pose)?;

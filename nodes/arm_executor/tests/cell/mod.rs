@@ -72,8 +72,15 @@ impl Cell {
         self.arms.push(tokio::spawn(arm_executor::simulated_node::run_observed(carrier, args, observe)));
     }
 
-    pub fn add_executor(&mut self, parameters: &[(&str, &str)]) {
+    /// An executor without any parameters.
+    pub fn add_executor_as_it_is(&mut self) {
         let args = NodeArgs::new("arm_executor").unwrap();
+        self.executor = Some(tokio::spawn(arm_executor::node::run(self.carrier.clone(), args)));
+    }
+
+    /// An executor that asks nobody before it moves, unless the parameters say so.
+    pub fn add_executor(&mut self, parameters: &[(&str, &str)]) {
+        let args = NodeArgs::new("arm_executor").unwrap().with_parameter("confirm", "false");
         let args = parameters.iter().fold(args, |args, (name, value)| args.with_parameter(name, value));
         self.executor = Some(tokio::spawn(arm_executor::node::run(self.carrier.clone(), args)));
     }
