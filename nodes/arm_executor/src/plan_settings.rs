@@ -22,9 +22,10 @@ mod tests {
     fn a_task_asks_for_height_retreat_and_return_and_misspelt_keys_are_refused() {
         let folder = ConfigFolder::find(None);
         let text = std::fs::read_to_string(folder.task("rotation")).unwrap();
+        let (before, _) = text.split_once("motion:").unwrap();
         let read = |motion: &str| {
             let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-            std::fs::write(&file, format!("{text}\nmotion: {motion}\n")).unwrap();
+            std::fs::write(&file, format!("{before}motion: {motion}\n")).unwrap();
             Task::read(&folder, &file.path().to_string_lossy())
         };
         let settings =
