@@ -109,6 +109,8 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
         let mut more = common();
         // Nobody need be asked before simulated arms move.
         more.push(("confirm", "false".to_owned()));
+        // They share their cores with the trackers, and may be late.
+        more.push(("joint_state_timeout_s", "1.0".to_owned()));
         list.push(node(Program::ArmExecutor, "arm_executor", "", more));
     }
     Ok(list)

@@ -78,9 +78,11 @@ impl Cell {
         self.executor = Some(tokio::spawn(arm_executor::node::run(self.carrier.clone(), args)));
     }
 
-    /// An executor that asks nobody before it moves, unless the parameters say so.
+    /// An executor that asks nobody before it moves, and is patient with a busy machine, unless the parameters say
+    /// otherwise.
     pub fn add_executor(&mut self, parameters: &[(&str, &str)]) {
-        let args = NodeArgs::new("arm_executor").unwrap().with_parameter("confirm", "false");
+        let args = NodeArgs::new("arm_executor").unwrap();
+        let args = args.with_parameter("confirm", "false").with_parameter("joint_state_timeout_s", "1.0");
         let args = parameters.iter().fold(args, |args, (name, value)| args.with_parameter(name, value));
         self.executor = Some(tokio::spawn(arm_executor::node::run(self.carrier.clone(), args)));
     }
