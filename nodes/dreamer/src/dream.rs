@@ -1,4 +1,6 @@
 use crate::{
+    generator::GenerateError,
+    onnx::OnnxError,
     recorded::{RecordedError, read_clip},
     rendered::{RenderedError, render},
 };
@@ -7,7 +9,7 @@ use dreamitate_config::{ConfigError, ConfigFolder, Task};
 use dreamitate_geometry::Pose;
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// Where dreams come from.
+/// Where dreams come from that need no photos.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A folder, see [`read_clip`].
@@ -37,12 +39,19 @@ pub enum DreamError {
     /// The dream cannot be drawn.
     #[error(transparent)]
     Rendered(#[from] RenderedError),
+    /// The video model gives none.
+    #[error(transparent)]
+    Generated(#[from] GenerateError),
 }
 
 impl DreamError {
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Rendered(RenderedError::Cancelled { .. }))
+        matches!(
+            self,
+            Self::Rendered(RenderedError::Cancelled { .. })
+                | Self::Generated(GenerateError::Model(OnnxError::Cancelled { .. }))
+        )
     }
 }
 

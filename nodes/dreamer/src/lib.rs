@@ -1,11 +1,16 @@
-//! Turns a stereo photo into a stereo dream: [`recorded`], or [`rendered`] with ground truth.
+//! Turns a stereo photo into a stereo dream: by a video model ([`onnx`]), [`recorded`], or [`rendered`] with ground truth.
 
 mod dream;
+mod generator;
 pub mod node;
+pub mod onnx;
+mod photo_pairs;
 pub mod recorded;
 pub mod rendered;
 mod settings;
 mod truth;
 
 pub use dream::{Dream, DreamError, Source, dream};
+pub use generator::{GenerateError, Generator};
+pub use photo_pairs::PhotoPair;
 pub use truth::truth_message;

@@ -1,8 +1,11 @@
 //! The dreamer as a node: parameters and goals in, clips out.
 
 use crate::{
-    dream::{Dream, DreamError, dream},
-    settings::Settings,
+    dream::{Dream, DreamError, Source, dream},
+    generator::Generator,
+    onnx::ModelFolder,
+    photo_pairs::PhotoPairs,
+    settings::{Settings, SourceSettings},
     truth::truth_message,
 };
 use anyhow::Context;
@@ -22,19 +25,27 @@ use dreamitate_msgs::{
 };
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{mpsc, watch};
+
+/// What makes the dreams.
+enum Maker {
+    Ready(Source),
+    Model { generator: Arc<Mutex<Generator>>, pairs: PhotoPairs },
+}
 
 /// What the action and the start share.
 struct Dreamer {
     /// Weak, since the node owns the server that owns the goals that hold this.
     node: Weak<Node>,
     settings: Settings,
+    maker: Maker,
     clips: Publisher<ClipMessage>,
     /// Latched, so each lives as long as the node.
     truths: Mutex<BTreeMap<String, Publisher<ToolTrajectory>>>,
@@ -47,14 +58,32 @@ struct Dreamer {
 ///
 /// Publishes `dream/clip` and, for rendered dreams, `dream/truth/{tool}` (latched), the cameras on `/tf_static`, and
 /// with `loop_view` the frames on `dream/{top,side}/image`. Serves the action `dream`. Dreams once at the start unless
-/// `autostart` is false.
+/// `autostart` is false. With source `onnx` it loads the model first, and dreams from the photos on
+/// `camera/{top,side}/image_raw` with the calibration on `camera_info`.
 ///
 /// # Errors
-/// A parameter or the task is refused, the carrier fails, or the dream at the start fails.
+/// A parameter, the task or the model is refused, the carrier fails, or the dream at the start fails.
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Arc::new(Node::open(carrier, args)?);
     let settings = node.declare_parameters(Settings::declare)?;
     let task = Task::read(&settings.config, &settings.task)?;
+    let mut listening: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> =
+        Box::pin(std::future::pending());
+    let maker = match &settings.source {
+        SourceSettings::Ready(source) => Maker::Ready(source.clone()),
+        SourceSettings::Model(model) => {
+            let (pairs, photos) = PhotoPairs::listen(&node, model.pairs)?;
+            listening = Box::pin(photos);
+            let model = model.clone();
+            let begun = Instant::now();
+            let load =
+                move || Generator::load(ModelFolder::open(&model.folder)?, model.settings, model.candidates);
+            let generator = tokio::task::spawn_blocking(load).await.context("loading ended early")??;
+            let manifest = generator.manifest();
+            tracing::info!(model = manifest.name, seconds = begun.elapsed().as_secs_f64(), "loaded");
+            Maker::Model { generator: Arc::new(Mutex::new(generator)), pairs }
+        }
+    };
     let tf = node.tf_broadcaster()?;
     tf.send_static(View::ALL.map(|view| camera_transform(&task.rig, view)).into())?;
     let (latest, clips_seen) = watch::channel(None);
@@ -64,6 +93,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         latest,
         dreaming: tokio::sync::Mutex::default(),
         node: Arc::downgrade(&node),
+        maker,
         settings,
     });
     // The server lives in the node and must not keep it alive.
@@ -78,12 +108,18 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         }
     })?;
     let Settings { autostart, loop_view, .. } = dreamer.settings;
-    if autostart {
-        let (task, seed) = (dreamer.settings.task.clone(), dreamer.settings.seed);
-        let dream = dreamer.dream(task, seed, |_, _| {}, Arc::default()).await;
-        dream.context("the dream at the start failed")?;
+    let dreaming = async {
+        if autostart {
+            let (task, seed) = (dreamer.settings.task.clone(), dreamer.settings.seed);
+            let dream = dreamer.dream(task, seed, |_, _| {}, Arc::default()).await;
+            dream.context("the dream at the start failed")?;
+        }
+        if loop_view { show(&node, clips_seen).await } else { std::future::pending().await }
+    };
+    tokio::select! {
+        ended = dreaming => ended,
+        ended = &mut listening => ended,
     }
-    if loop_view { show(&node, clips_seen).await } else { std::future::pending().await }
 }
 
 fn accept(goal: &DreamGoal) -> Result<(), String> {
@@ -148,15 +184,29 @@ impl Dreamer {
         let _one_at_a_time = self.dreaming.lock().await;
         let _stop = StopOnDrop(stop.clone());
         let (send, mut steps_done) = mpsc::unbounded_channel();
-        let (source, config) = (self.settings.source.clone(), self.settings.config.clone());
-        let begun = std::time::Instant::now();
-        let work = tokio::task::spawn_blocking(move || {
-            dream(&source, &config, &task, seed, |step, steps| {
-                // Nobody listens any more once the node is gone; the dream then stops too.
-                let _ = send.send((step, steps));
-                !stop.load(Ordering::Relaxed)
-            })
-        });
+        let config = self.settings.config.clone();
+        let begun = Instant::now();
+        let proceed = move |step, steps| {
+            // Nobody listens any more once the node is gone; the dream then stops too.
+            let _ = send.send((step, steps));
+            !stop.load(Ordering::Relaxed)
+        };
+        let work = match &self.maker {
+            Maker::Ready(source) => {
+                let source = source.clone();
+                tokio::task::spawn_blocking(move || dream(&source, &config, &task, seed, proceed))
+            }
+            Maker::Model { generator, pairs } => {
+                let pair = pairs.pair().await?;
+                let generator = generator.clone();
+                tokio::task::spawn_blocking(move || {
+                    let task = Task::read(&config, &task)?;
+                    let mut generator = generator.lock().unwrap_or_else(PoisonError::into_inner);
+                    let clip = generator.dream(&task, &pair, seed, proceed)?;
+                    Ok(Dream { clip, truth: BTreeMap::new() })
+                })
+            }
+        };
         let mut shown = 0;
         while let Some((step, steps)) = steps_done.recv().await {
             // Threads report in any order.

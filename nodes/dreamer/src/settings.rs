@@ -1,12 +1,16 @@
-use crate::dream::Source;
+use crate::{
+    dream::Source,
+    onnx::{ModelSettings, Provider},
+    photo_pairs::PairLimits,
+};
 use dreamitate_carrier::{Declaration, ParameterError, ParameterSet};
 use dreamitate_config::ConfigFolder;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The node's parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub source: Source,
+    pub source: SourceSettings,
     pub config: ConfigFolder,
     pub task: String,
     pub seed: u64,
@@ -14,13 +18,103 @@ pub(crate) struct Settings {
     pub loop_view: bool,
 }
 
+/// Where dreams come from.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceSettings {
+    /// From somewhere that needs no photos.
+    Ready(Source),
+    /// From a video model and photos.
+    Model(ModelParameters),
+}
+
+/// A video model and how it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelParameters {
+    pub folder: PathBuf,
+    pub settings: ModelSettings,
+    pub candidates: u32,
+    pub pairs: PairLimits,
+}
+
+impl ModelParameters {
+    fn declare(parameters: &mut ParameterSet) -> Result<Self, ParameterError> {
+        let folder = parameters.declare(
+            Declaration::text("model_dir", "").about("The folder of the video model, for source \"onnx\""),
+        )?;
+        let provider = parameters.declare(
+            Declaration::text("provider", "cpu")
+                .about("What computes the video model; there is no fallback")
+                .choices(&Provider::NAMES),
+        )?;
+        let threads = parameters.declare(
+            Declaration::new("threads", 0_i64)
+                .about("Threads of the processor for the video model; 0: one a core")
+                .range(0, 1024),
+        )?;
+        let steps = parameters.declare(
+            Declaration::new("steps", 0_i64)
+                .about("Steps of the sampler; 0: as many as the model's manifest says")
+                .range(0, 1000),
+        )?;
+        let guidance = parameters.declare(
+            Declaration::new("guidance", 0.0)
+                .about("Weight of the conditional pass, at least 1 (one pass); 0: the manifest's")
+                .range(0.0, 50.0),
+        )?;
+        let decode_frames = parameters.declare(
+            Declaration::new("decode_frames", 0_i64)
+                .about("Frames that are decoded at once; 0: all, and fewer where memory is short")
+                .range(0, 512),
+        )?;
+        let candidates = parameters.declare(
+            Declaration::new("candidates", 1_i64)
+                .about("Dreams that are made together, for a seed and those after it")
+                .range(1, 64),
+        )?;
+        let gap_s = parameters.declare(
+            Declaration::new("max_pair_gap_s", 0.05)
+                .unit("s")
+                .about("Most time between the two photos of a pair")
+                .range(0.0, 10.0),
+        )?;
+        let age_s = parameters.declare(
+            Declaration::new("max_photo_age_s", 2.0)
+                .unit("s")
+                .about("Oldest photo that is dreamt from")
+                .range(0.01, 3600.0),
+        )?;
+        let patience_s = parameters.declare(
+            Declaration::new("photo_timeout_s", 5.0)
+                .unit("s")
+                .about("How long a pair of photos is waited for")
+                .range(0.1, 3600.0),
+        )?;
+        let positive = |number: i64| (number > 0).then(|| u32::try_from(number).unwrap_or(u32::MAX));
+        let whole = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok(Self {
+            folder: folder.into(),
+            settings: ModelSettings {
+                // One of the choices.
+                provider: Provider::of_name(&provider).unwrap_or(Provider::Cpu),
+                threads: whole(threads),
+                steps: positive(steps),
+                guidance: (guidance > 0.0).then_some(guidance as f32),
+                decode_frames: whole(decode_frames),
+            },
+            candidates: positive(candidates).unwrap_or(1),
+            pairs: PairLimits { gap_s, age_s, patience_s },
+        })
+    }
+}
+
 impl Settings {
     pub(crate) fn declare(parameters: &mut ParameterSet) -> Result<Self, ParameterError> {
         let source = parameters.declare(
             Declaration::text("source", "rendered")
-                .about("Where dreams come from: a folder, or the renderer")
-                .choices(&["recorded", "rendered"]),
+                .about("Where dreams come from: a folder, a video model and photos, or the renderer")
+                .choices(&["recorded", "rendered", "onnx"]),
         )?;
+        let model = ModelParameters::declare(parameters)?;
         let dream_dir = parameters.declare(
             Declaration::text("dream_dir", "")
                 .about("The folder of the recorded dream, for source \"recorded\""),
@@ -43,7 +137,11 @@ impl Settings {
             Declaration::new("loop_view", false).about("Publish the dream's frames in a loop, for viewing"),
         )?;
         Ok(Self {
-            source: if source == "recorded" { Source::Recorded(dream_dir.into()) } else { Source::Rendered },
+            source: match source.as_str() {
+                "recorded" => SourceSettings::Ready(Source::Recorded(dream_dir.into())),
+                "onnx" => SourceSettings::Model(model),
+                _ => SourceSettings::Ready(Source::Rendered),
+            },
             config: ConfigFolder::find((!config_dir.is_empty()).then_some(Path::new(&config_dir))),
             task,
             // Not below 0, see its range.
