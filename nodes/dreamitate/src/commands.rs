@@ -1,8 +1,9 @@
 //! The commands and what they do.
 
 use crate::{
-    graph::{Dreams, GraphOptions, Processes, compose, nodes},
+    graph::{Dreams, Generated, GraphOptions, Processes, compose, nodes},
     ik_command::{IkArgs, ik},
+    model_command::{ModelArgs, ModelCommand, model},
     mount_command::{MountArgs, mount},
     observe::{Nodes, Observed, Observer},
     outcome::Ending,
@@ -55,6 +56,11 @@ enum Command {
     Ik(IkArgs),
     /// Find how a tool sits on its flange from measurements, and write it to the tool's file.
     Mount(MountArgs),
+    /// Look at a video model: whether its folder is whole, and how fast it is here.
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
     /// List what a bag holds.
     Inspect {
         /// A bag's folder or its .mcap file.
@@ -83,9 +89,18 @@ struct RunArgs {
     /// The task: a name, or a YAML file.
     task: String,
     /// A recorded dream: two photos and 25 frames. Without it a dream with ground truth is rendered.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "model")]
     dream: Option<PathBuf>,
-    /// The seed of the rendered dream.
+    /// A video model's folder: dream with it.
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Photos for the model: a folder with top.png and side.png as the rig's cameras took them. Without it the rendered
+    /// scene of the seed is photographed.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    photos: Option<PathBuf>,
+    #[command(flatten)]
+    sampling: ModelArgs,
+    /// The seed of the dream.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Where the report, the bag and the numbers go; made anew.
@@ -143,6 +158,7 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Replay(args) => replay(args).await,
                 Command::Plan(args) => plan(&args),
                 Command::Mount(args) => mount(&args),
+                Command::Model { command } => model(&command),
                 Command::Ik(args) => ik(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }
@@ -180,14 +196,22 @@ impl GraphArgs {
 }
 
 async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
-    let dreams = match &args.dream {
-        Some(dir) => Dreams::Recorded(dir.clone()),
-        None => Dreams::Rendered { seed: args.seed },
-    };
-    let options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
-    let task = Task::read(&options.config, &options.task)?;
+    let task = Task::read(&ConfigFolder::find(args.graph.config.as_deref()), &args.task)?;
     let models = tool_models(&task)?;
     prepare_folder(&args.out)?;
+    let dreams = match (&args.dream, &args.model) {
+        (Some(dir), _) => Dreams::Recorded(dir.clone()),
+        (None, Some(model)) => {
+            let photos = match &args.photos {
+                Some(photos) => photos.clone(),
+                None => photograph(&task, args.seed, &args.out.join("photos"))?,
+            };
+            let parameters = args.sampling.parameters();
+            Dreams::Generated(Generated { model: model.clone(), photos: Some(photos), parameters })
+        }
+        (None, None) => Dreams::Rendered { seed: args.seed },
+    };
+    let options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
 
     let carrier: Arc<dyn Carrier> = match carriage {
         Carriage::Here => Arc::new(Local::new()),
@@ -332,12 +356,21 @@ fn inspect(path: &Path) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// Photographs the rendered scene of a seed into a folder, which is returned.
+fn photograph(task: &Task, seed: u64, folder: &Path) -> anyhow::Result<PathBuf> {
+    let photos = dreamer::rendered::photograph(task, seed)?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    photos.top.save(folder.join("top.png"))?;
+    photos.side.save(folder.join("side.png"))?;
+    Ok(folder.to_owned())
+}
+
 fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
     task.tools.iter().map(|tool| Ok((tool.name.clone(), ToolModel::read(&tool.file)?))).collect()
 }
 
 /// The files that a run leaves; a folder that holds anything else is not overwritten.
-const RESULTS: [&str; 5] = ["bag", "report.html", "summary.json", "tracks.json", "overview.png"];
+const RESULTS: [&str; 6] = ["bag", "photos", "report.html", "summary.json", "tracks.json", "overview.png"];
 
 /// Makes the folder for results, without those of an earlier run.
 fn prepare_folder(out: &Path) -> anyhow::Result<()> {
@@ -405,7 +438,7 @@ fn print_run(out: &Path, observed: &Observed, messages: u64) {
 }
 
 /// The most memory that this process has held, MB of 10⁶ bytes; known on Linux.
-fn peak_memory_mb() -> Option<f64> {
+pub(crate) fn peak_memory_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?;
     Some(kib.parse::<f64>().ok()? * 1.024e-3)

@@ -32,12 +32,25 @@ pub(crate) enum Dreams {
     Rendered {
         seed: u64,
     },
+    /// A video model dreams from photos.
+    Generated(Generated),
     /// Somebody else publishes `dream/clip`.
     Elsewhere,
 }
 
+/// A video model, its photos, and how it is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Generated {
+    pub model: PathBuf,
+    /// A folder with `top.png` and `side.png` of the cameras' sizes; none: another program publishes the photos.
+    pub photos: Option<PathBuf>,
+    /// More parameters of the dreamer.
+    pub parameters: Vec<(&'static str, String)>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Program {
+    StereoCamera,
     Dreamer,
     ToolTracker,
     PoseFusion,
@@ -67,18 +80,24 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     };
     let mut list = Vec::new();
     let dream = match &options.dreams {
-        Dreams::Recorded(dir) => Some(vec![
-            ("source", "recorded".to_owned()),
-            (
-                "dream_dir",
-                dir.canonicalize()
-                    .with_context(|| format!("no dream in {}", dir.display()))?
-                    .display()
-                    .to_string(),
-            ),
-        ]),
+        Dreams::Recorded(dir) => {
+            Some(vec![("source", "recorded".to_owned()), ("dream_dir", absolute(dir, "no dream")?)])
+        }
         Dreams::Rendered { seed } => {
             Some(vec![("source", "rendered".to_owned()), ("seed", seed.to_string())])
+        }
+        Dreams::Generated(Generated { model, photos, parameters }) => {
+            if let Some(photos) = photos {
+                let more = vec![
+                    ("folder", absolute(photos, "no photos")?),
+                    ("config_dir", config_dir.display().to_string()),
+                    ("rig", task.rig.name.clone()),
+                ];
+                list.push(node(Program::StereoCamera, "stereo_camera", "", more));
+            }
+            let mut more = vec![("source", "onnx".to_owned()), ("model_dir", absolute(model, "no model")?)];
+            more.extend(parameters.iter().cloned());
+            Some(more)
         }
         Dreams::Elsewhere => None,
     };
@@ -116,6 +135,12 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     Ok(list)
 }
 
+/// A folder's whole path; `missing` says what is not there.
+fn absolute(folder: &Path, missing: &str) -> anyhow::Result<String> {
+    let path = folder.canonicalize().with_context(|| format!("{missing} in {}", folder.display()))?;
+    Ok(path.display().to_string())
+}
+
 impl NodeSpec {
     /// The node's `--ros-args`.
     fn ros_args(&self) -> Vec<String> {
@@ -134,6 +159,7 @@ impl NodeSpec {
 
     fn executable(&self) -> &'static str {
         match self.program {
+            Program::StereoCamera => "stereo_camera",
             Program::Dreamer => "dreamer",
             Program::ToolTracker => "tool_tracker",
             Program::PoseFusion => "pose_fusion",
@@ -156,6 +182,7 @@ pub(crate) fn compose(
         let program = spec.program;
         set.spawn(async move {
             let result = match program {
+                Program::StereoCamera => stereo_camera::node::run(carrier, args).await,
                 Program::Dreamer => dreamer::node::run(carrier, args).await,
                 Program::ToolTracker => tool_tracker::node::run(carrier, args).await,
                 Program::PoseFusion => pose_fusion::node::run(carrier, args).await,

@@ -3,6 +3,7 @@
 mod commands;
 mod graph;
 mod ik_command;
+mod model_command;
 mod mount_command;
 mod observe;
 mod outcome;

@@ -48,8 +48,10 @@ pub(crate) enum Nodes {
     Processes(Processes),
 }
 
-/// Nothing in a graph takes longer than this without a sign.
+/// Nothing in a graph but a dream's step takes longer than this without a sign.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// A video model of full size takes minutes for a step on a processor, and more to load.
+const STEP_PATIENCE: Duration = Duration::from_secs(1800);
 
 impl Observer {
     pub fn new(node: &Node, task: &Task) -> anyhow::Result<Self> {
@@ -87,19 +89,23 @@ impl Observer {
         if let Some(goal) = ask {
             progress.stage("dreaming");
             let client = node.action_client::<Dream>("dream")?;
-            let dreaming = async {
-                client.wait_for_server(PATIENCE).await?;
-                let mut handle = client.send_goal(goal, PATIENCE).await?;
-                let result = handle.result();
-                tokio::pin!(result);
-                loop {
+            guarded_for(STEP_PATIENCE, nodes, client.wait_for_server(STEP_PATIENCE)).await??;
+            let mut handle = client.send_goal(goal, PATIENCE).await?;
+            let result = handle.result();
+            tokio::pin!(result);
+            let done = loop {
+                // Each step is a sign, however long all of them take together.
+                let sign = async {
                     tokio::select! {
-                        feedback = handle.feedback() => progress.steps(feedback.step, feedback.steps),
-                        done = &mut result => return anyhow::Ok(done?),
+                        feedback = handle.feedback() => Err(feedback),
+                        done = &mut result => Ok(done),
                     }
+                };
+                match guarded_for(STEP_PATIENCE, nodes, sign).await? {
+                    Ok(done) => break done?,
+                    Err(feedback) => progress.steps(feedback.step, feedback.steps),
                 }
             };
-            let done = guarded(nodes, dreaming).await??;
             let outcome = match done {
                 Outcome::Succeeded(result) | Outcome::Canceled(result) | Outcome::Aborted(result) => result,
             };
@@ -157,6 +163,14 @@ impl Observer {
 
 /// Waits for `work`, but not for ever, and not once a node has ended.
 async fn guarded<T>(nodes: &mut Nodes, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    guarded_for(PATIENCE, nodes, work).await
+}
+
+async fn guarded_for<T>(
+    patience: Duration,
+    nodes: &mut Nodes,
+    work: impl Future<Output = T>,
+) -> anyhow::Result<T> {
     let died = async {
         match nodes {
             Nodes::Here(set) => match set.join_next().await {
@@ -176,7 +190,7 @@ async fn guarded<T>(nodes: &mut Nodes, work: impl Future<Output = T>) -> anyhow:
     tokio::select! {
         value = work => Ok(value),
         error = died => Err(error),
-        () = tokio::time::sleep(PATIENCE) => bail!("no sign from the nodes for {} s", PATIENCE.as_secs()),
+        () = tokio::time::sleep(patience) => bail!("no sign from the nodes for {} s", patience.as_secs()),
     }
 }
 

@@ -122,7 +122,7 @@ pub enum OnnxError {
         /// Why.
         source: ort::Error,
     },
-    /// There is not enough memory for a graph, however little it is given at once.
+    /// There is not enough memory for what a graph was given at once.
     #[error(
         "not enough memory for the graph {graph} with {items} {unit} at once, the least that is possible"
     )]
@@ -134,7 +134,7 @@ pub enum OnnxError {
         /// `frames` or `videos`.
         unit: &'static str,
         /// What the runtime says.
-        source: ort::Error,
+        said: String,
     },
     /// A graph computed NaN or infinity.
     #[error("the graph {graph} gave {value} {when}; a value must be finite")]

@@ -103,7 +103,7 @@ impl Graph {
     pub fn failure(&self, source: ort::Error, items: usize, unit: &'static str) -> OnnxError {
         let graph = self.name;
         match is_out_of_memory(&source) {
-            true => OnnxError::Memory { graph, items, unit, source },
+            true => OnnxError::Memory { graph, items, unit, said: source.message().to_owned() },
             false => OnnxError::Run { graph, source },
         }
     }

@@ -127,8 +127,7 @@ impl Manifest {
                     && sigma_min > 0.0
                     && sigma_max > sigma_min
                     && sigma_max <= 1e5
-                    && rho >= 1.0
-                    && rho <= 100.0,
+                    && (1.0..=100.0).contains(&rho),
                 format!(
                     "{steps} steps from sigma {sigma_max} to {sigma_min} with rho {rho}; 2 to 1000 steps, 1e5 ≥ sigma_max > sigma_min > 0 and rho from 1 to 100 are possible"
                 ),

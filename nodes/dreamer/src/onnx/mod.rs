@@ -5,6 +5,7 @@ mod error;
 mod folder;
 mod graph;
 mod manifest;
+mod memory;
 mod model;
 mod noise;
 mod runtime;

@@ -3,6 +3,7 @@ use super::{
     condition::image_of,
     folder::{DECODER, ENCODER, GUIDED_STEP, STEP},
     graph::{Graph, Slot},
+    memory::while_memory_lasts,
     schedule::sigmas,
 };
 use image::RgbImage;
@@ -173,24 +174,13 @@ impl VideoModel {
         proceed: impl Fn(u32, u32) -> bool,
     ) -> Result<Vec<Vec<f32>>, OnnxError> {
         let count = conditions.len().min(noise.len());
-        let mut at_once = self.step.fixed_batch.unwrap_or(count).clamp(1, count.max(1));
-        let mut sampled = Vec::with_capacity(count);
-        while sampled.len() < count {
-            let done = sampled.len();
-            let batch = done..(done + at_once).min(count);
-            let (before, after) = (done.div_ceil(at_once), (count - done).div_ceil(at_once));
-            let steps = self.steps();
-            let proceed = |step| proceed(before as u32 * steps + step, (before + after) as u32 * steps);
-            match self.sample_batch(&conditions[batch.clone()], &noise[batch], proceed) {
-                Ok(videos) => sampled.extend(videos),
-                Err(OnnxError::Memory { .. }) if at_once > 1 => {
-                    at_once = at_once.div_ceil(2);
-                    tracing::warn!(videos = at_once, "memory is short: fewer videos at once");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sampled)
+        let (steps, at_once) = (self.steps(), self.step.fixed_batch.unwrap_or(count));
+        while_memory_lasts(count, at_once, |videos| {
+            let (before, to_come) =
+                (videos.start.div_ceil(videos.len()), (count - videos.start).div_ceil(videos.len()));
+            let proceed = |step| proceed(before as u32 * steps + step, (before + to_come) as u32 * steps);
+            self.sample_batch(&conditions[videos.clone()], &noise[videos], proceed)
+        })
     }
 
     fn sample_batch(
@@ -274,8 +264,7 @@ impl VideoModel {
     }
 }
 
-/// Runs a graph over `values`, items of `shape` one after the other, at most `at_once` in one run, and fewer where memory
-/// is short.
+/// Runs a graph over `values`, items of `shape` one after the other, at most `at_once` in one run.
 fn in_chunks(
     graph: &mut Graph,
     (input, shape): (&str, &[usize]),
@@ -284,26 +273,9 @@ fn in_chunks(
     at_once: usize,
 ) -> Result<Vec<f32>, OnnxError> {
     let size = shape.iter().product::<usize>().max(1);
-    let mut at_once = at_once.max(1);
-    let mut result = Vec::new();
-    let mut rest = values;
-    while !rest.is_empty() {
-        let items = at_once.min(rest.len() / size).max(1);
-        let (now, later) = rest.split_at((items * size).min(rest.len()));
-        let whole: Vec<_> = [items].iter().chain(shape).copied().collect();
-        match graph.run((input, &whole, now), output) {
-            Ok(values) => {
-                result.extend(values);
-                rest = later;
-            }
-            Err(error) => match graph.failure(error, items, "frames") {
-                OnnxError::Memory { graph, .. } if items > 1 => {
-                    at_once = items.div_ceil(2);
-                    tracing::warn!(graph, frames = at_once, "memory is short: fewer frames at once");
-                }
-                failure => return Err(failure),
-            },
-        }
-    }
-    Ok(result)
+    while_memory_lasts(values.len() / size, at_once, |items| {
+        let whole: Vec<_> = [items.len()].iter().chain(shape).copied().collect();
+        let chunk = &values[items.start * size..items.end * size];
+        graph.run((input, &whole, chunk), output).map_err(|e| graph.failure(e, items.len(), "frames"))
+    })
 }

@@ -6,10 +6,13 @@ mod scene;
 mod shapes;
 mod table;
 
-use crate::recorded::{CLIP_SIZE, FRAMES_PER_VIEW};
+use crate::{
+    onnx::Photos,
+    recorded::{CLIP_SIZE, FRAMES_PER_VIEW},
+};
 use dreamitate_clip::{ClipError, ClipView, StereoClip};
 use dreamitate_config::Task;
-use dreamitate_geometry::{CropResize, Pose, View};
+use dreamitate_geometry::{CropResize, Pose, RigCamera, View};
 use dreamitate_render::{ToolError, ToolModel};
 use image::RgbImage;
 use motion::{Hand, Motion};
@@ -20,13 +23,16 @@ use scene::Scene;
 use std::collections::BTreeMap;
 use table::{Cloth, Table};
 
+/// For each tool `world_from_tool` in every frame.
+type Truth = BTreeMap<String, Vec<Option<Pose>>>;
+
 /// A dream and where its tools really are.
 #[derive(Clone, Debug)]
 pub struct RenderedDream {
     /// The dream.
     pub clip: StereoClip,
     /// For each tool `world_from_tool` in every frame; `None` in frame 0, the photo without hands.
-    pub truth: BTreeMap<String, Vec<Option<Pose>>>,
+    pub truth: Truth,
 }
 
 /// Why no dream is drawn.
@@ -74,12 +80,7 @@ pub fn render(
     seed: u64,
     proceed: impl Fn(u32, u32) -> bool + Sync,
 ) -> Result<RenderedDream, RenderedError> {
-    let tools = read_tools(task)?;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let motion = Motion::new(&mut random);
-    let truth = truth(&motion);
-    let cloth = Cloth::new(&mut random);
-    let scene = Scene::new(motion, tools, &mut random);
+    let (scene, cloth, truth) = stage(task, seed)?;
     let cameras = View::ALL.map(|view| {
         let camera = task.rig.camera(view);
         let crop = CropResize::centred((camera.camera.width, camera.camera.height), CLIP_SIZE);
@@ -130,12 +131,40 @@ pub fn render(
     Ok(RenderedDream { clip: clip.checked()?, truth })
 }
 
+/// Photographs the scene of a seed as the rig's cameras see it before anybody comes, in their own sizes: what a video
+/// model is given to dream the task from.
+///
+/// # Errors
+/// The task has other tools, or a tool cannot be read.
+pub fn photograph(task: &Task, seed: u64) -> Result<Photos, RenderedError> {
+    let (scene, cloth, _) = stage(task, seed)?;
+    let (bodies, shades) = scene.photo();
+    let [top, side] = View::ALL.map(|view| {
+        let RigCamera { camera, world_from_camera, .. } = task.rig.camera(view);
+        let ground = Table::seen(&cloth, camera, world_from_camera).under(&shades);
+        let mut noise = ChaCha8Rng::seed_from_u64(seed);
+        noise.set_stream(1 + (view as usize * FRAMES_PER_VIEW) as u64);
+        picture::develop(&picture::draw(&bodies, camera, world_from_camera, ground), camera, &mut noise)
+    });
+    Ok(Photos { top, side })
+}
+
+/// What a seed puts on the table, and how the tools move.
+fn stage(task: &Task, seed: u64) -> Result<(Scene, Cloth, Truth), RenderedError> {
+    let tools = read_tools(task)?;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let motion = Motion::new(&mut random);
+    let truth = truth(&motion);
+    let cloth = Cloth::new(&mut random);
+    Ok((Scene::new(motion, tools, &mut random), cloth, truth))
+}
+
 /// The tools' poses in the dream of a seed, without drawing it: the same as [`RenderedDream::truth`].
-pub fn true_poses(seed: u64) -> BTreeMap<String, Vec<Option<Pose>>> {
+pub fn true_poses(seed: u64) -> Truth {
     truth(&Motion::new(&mut ChaCha8Rng::seed_from_u64(seed)))
 }
 
-fn truth(motion: &Motion) -> BTreeMap<String, Vec<Option<Pose>>> {
+fn truth(motion: &Motion) -> Truth {
     [("left", Hand::Left), ("right", Hand::Right)]
         .map(|(name, hand)| {
             let pose = |frame: usize| (frame > 0).then(|| motion.world_from_tool(hand, frame as f64));
