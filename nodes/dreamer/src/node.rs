@@ -197,10 +197,10 @@ impl Dreamer {
                 tokio::task::spawn_blocking(move || dream(&source, &config, &task, seed, proceed))
             }
             Maker::Model { generator, pairs } => {
+                let task = Task::read(&config, &task)?;
                 let pair = pairs.pair().await?;
                 let generator = generator.clone();
                 tokio::task::spawn_blocking(move || {
-                    let task = Task::read(&config, &task)?;
                     let mut generator = generator.lock().unwrap_or_else(PoisonError::into_inner);
                     let clip = generator.dream(&task, &pair, seed, proceed)?;
                     Ok(Dream { clip, truth: BTreeMap::new() })

@@ -118,7 +118,7 @@ fn noise_is_of_deviation_one_and_known() {
     assert_ne!(noise.latents[..100], Noise::seeded(6, folder.manifest()).latents[..100]);
 }
 
-const NOISE_OF_SEED_5: [f32; 3] = [0.0; 3];
+const NOISE_OF_SEED_5: [f32; 3] = [-1.0750754, 0.21923597, 1.1057016];
 
 #[test]
 fn frames_can_be_decoded_in_parts() {
@@ -128,16 +128,15 @@ fn frames_can_be_decoded_in_parts() {
     let [whole, parts] =
         [&mut whole, &mut parts].map(|model| model.dream(&photos, &[1], always).unwrap().remove(0));
     assert_eq!(whole.side.len(), parts.side.len());
-    // The decoder looks a few frames back and forth: the seam after frame 7 shows, what is far from it does not.
+    // The decoder looks back and forth in time: the seam behind frame 6 shows, and less the farther from it.
     let difference = |k: usize| {
         let pairs = whole.top[k].as_raw().iter().zip(parts.top[k].as_raw());
         pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).max().unwrap()
     };
-    assert!(
-        (1..13).any(|k| difference(k) > 0) && difference(1) <= 1,
-        "{:?}",
-        (1..13).map(difference).collect::<Vec<_>>()
-    );
+    let differences: Vec<_> = (1..10).map(difference).collect();
+    let largest = differences.iter().max();
+    assert!(largest == Some(&difference(6)) || largest == Some(&difference(7)), "{differences:?}");
+    assert!(difference(1) < difference(6) / 2, "{differences:?}");
 }
 
 #[test]

@@ -168,10 +168,11 @@ pub enum OnnxError {
     },
 }
 
-/// Whether the runtime says that there was not enough memory.
-pub(super) fn is_out_of_memory(error: &ort::Error) -> bool {
+/// Whether the runtime says that it was given too much at once: that memory was short, or that a tensor has more
+/// elements than a kernel counts.
+pub(super) fn is_too_much(error: &ort::Error) -> bool {
     let said = error.message().to_lowercase();
-    ["failed to allocate memory", "out of memory", "bad_alloc", "bad allocation", "cudaerrormemoryallocation"]
-        .iter()
-        .any(|sign| said.contains(sign))
+    let signs =
+        ["failed to allocate memory", "out of memory", "bad_alloc", "bad allocation", "exceeds int range"];
+    signs.iter().any(|sign| said.contains(sign))
 }

@@ -1,4 +1,4 @@
-use super::{OnnxError, Provider, error::is_out_of_memory, runtime::environment};
+use super::{OnnxError, Provider, error::is_too_much, runtime::environment};
 use ort::{
     memory::{Allocator, MemoryInfo},
     session::{IoBinding, Session, builder::GraphOptimizationLevel},
@@ -102,7 +102,7 @@ impl Graph {
     /// Names the graph in an error of the runtime; `items` of `unit` were given at once.
     pub fn failure(&self, source: ort::Error, items: usize, unit: &'static str) -> OnnxError {
         let graph = self.name;
-        match is_out_of_memory(&source) {
+        match is_too_much(&source) {
             true => OnnxError::Memory { graph, items, unit, said: source.message().to_owned() },
             false => OnnxError::Run { graph, source },
         }

@@ -1,5 +1,8 @@
 //! Tiny models of the true architecture, and what PyTorch makes of them.
 
+// Each test uses a part of it.
+#![allow(dead_code, clippy::unwrap_used)]
+
 use dreamer::onnx::{Noise, Photos};
 use image::RgbImage;
 use npyz::{NpyFile, WriterBuilder};

@@ -1,0 +1,1 @@
+"""Stable Video Diffusion: its modules, its fine-tuning and its export to ONNX."""
