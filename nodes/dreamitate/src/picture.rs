@@ -13,6 +13,9 @@ const REJECTED: [u8; 3] = [239, 68, 68];
 /// Length of the drawn axes, metres.
 const AXIS_M: f64 = 0.05;
 
+/// Width of a frame in a sheet.
+const SHEET_FRAME_WIDTH_PX: u32 = 384;
+
 /// The ends of a pose's axes in a picture, the origin first; `None` behind the camera.
 pub(crate) fn axes_px(observed: &Observed, view: View, camera_from_tool: &Pose) -> Option<[[f64; 2]; 4]> {
     let camera = &observed.clip.view(view).camera;
@@ -65,7 +68,8 @@ pub(crate) fn sheet(
     frames: &[usize],
     columns: usize,
 ) -> RgbImage {
-    let (width, height) = (observed.clip.top.camera.width / 2, observed.clip.top.camera.height / 2);
+    let camera = &observed.clip.top.camera;
+    let (width, height) = (SHEET_FRAME_WIDTH_PX, SHEET_FRAME_WIDTH_PX * camera.height / camera.width.max(1));
     let rows = frames.len().div_ceil(columns) as u32;
     let mut sheet = RgbImage::new(width * columns as u32, height * rows * 2);
     for view in View::ALL {

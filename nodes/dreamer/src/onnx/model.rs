@@ -45,6 +45,20 @@ pub struct Video {
 ///
 /// The arithmetic is that of the authors' inference: EDM's Euler steps without churn on the velocity that the network
 /// predicts. Their watermark and their blurring of nudity are left out.
+///
+/// ```no_run
+/// use dreamer::onnx::{ModelFolder, ModelSettings, Photos, VideoModel};
+///
+/// let folder = ModelFolder::open("models/rotation".as_ref())?;
+/// let mut model = VideoModel::load(folder, ModelSettings::default())?;
+/// let photos = Photos { top: image::open("top.png")?.into_rgb8(), side: image::open("side.png")?.into_rgb8() };
+/// let videos = model.dream(&photos, &[7], |step, steps| {
+///     println!("{step} of {steps}");
+///     true
+/// })?;
+/// videos[0].top[12].save("last.png")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct VideoModel {
     folder: ModelFolder,
     settings: ModelSettings,
