@@ -5,8 +5,10 @@ motion that the renderer chose for it. A dream need not choose the same motion; 
 dreams vary, not how wrong they are. What is wrong in a dream shows in how much its two views disagree."""
 
 import argparse
+import hashlib
 import json
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -24,9 +26,11 @@ def run(out: Path, seed: int, *options: str) -> dict | None:
     if not (out / "summary.json").exists():
         program = ROOT / "target/release/dreamitate"
         command = [program, "run", "rotation", "--fast", "--seed", str(seed), "--out", out, *options]
-        subprocess.run(command, check=False, capture_output=True)
-    summary = out / "summary.json"
-    return json.loads(summary.read_text()) if summary.exists() else None
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode == 1:
+            print(f"seed {seed}: {done.stderr.strip()}", file=sys.stderr)
+            return None
+    return json.loads((out / "summary.json").read_text())
 
 
 def poses(out: Path) -> dict:
@@ -61,10 +65,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--out", type=Path, default=ROOT / "target/dreams")
     args = parser.parse_args()
+    # Another model's dreams are not taken for this one's.
+    model = hashlib.sha256((args.model / "manifest.json").read_bytes()).hexdigest()[:12]
     outcomes, tools, reasons = Counter(), Counter(), Counter()
     accepted, possible, disagreement, apart = 0, 0, [], []
     for seed in range(args.first_seed, args.first_seed + args.count):
-        dreamt, rendered = args.out / "dreamt" / str(seed), args.out / "rendered" / str(seed)
+        dreamt, rendered = args.out / model / str(seed), args.out / "rendered" / str(seed)
         summary = run(dreamt, seed, "--model", str(args.model))
         if summary is None:
             outcomes["error"] += 1
@@ -87,6 +93,8 @@ def main() -> None:
     print(f"scenes: {dict(outcomes)}")
     print(f"tools: {dict(tools)}")
     print(f"tool-frames accepted from frame {FROM_FRAME} on: {accepted} of {possible}; rejected for {dict(reasons)}")
+    if not disagreement or not apart:
+        sys.exit("no tool was tracked in any dream")
     for what, values in [("between the views of a dream", disagreement), ("from the scene's rendered motion", apart)]:
         (way, turn), (way90, turn90) = numpy.median(values, axis=0), numpy.percentile(values, 90, axis=0)
         print(f"{what}: median {way:.1f} mm, {turn:.1f}°; p90 {way90:.1f} mm, {turn90:.1f}°")

@@ -62,6 +62,13 @@ class Manifest:
     precision: str = "fp32"
 
 
+def clear(folder: Path) -> None:
+    """Makes the folder, and removes the files of an earlier model from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in [*folder.glob("*.onnx"), *folder.glob("*.weights"), folder / TEXT, folder / MANIFEST]:
+        path.unlink(missing_ok=True)
+
+
 def sha256(path: Path) -> str:
     """Returns the file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
@@ -69,11 +76,8 @@ def sha256(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes `manifest.json` with size and hash of every other file in the folder."""
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != MANIFEST
-    }
+    """Writes `manifest.json` with size and hash of the graphs, their weights and the text's embedding."""
+    paths = [*folder.glob("*.onnx"), *folder.glob("*.weights"), *folder.glob(TEXT)]
+    files = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(paths)}
     whole = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(manifest), "files": files}
     (folder / MANIFEST).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
     text = source / "text.npy"
     numpy.save(text, numpy.random.default_rng(0).standard_normal((1, 1, 32)).astype(numpy.float32))
     arguments = ["--diffusers", source, "--text-embeds", text, "--licence", "MIT", "--out", out]
-    sizes = ["--width", SIZE[0], "--height", SIZE[1], "--precision", "fp32", "--prompt", "turn it"]
+    sizes = ["--width", SIZE[0], "--height", SIZE[1], "--precision", "fp32", "--task", "rotation", "--prompt", "turn it"]
     assert main(["export", *map(str, [*arguments, *sizes])]) == 0
     return out
 
@@ -122,7 +122,9 @@ def test_a_graph_that_differs_is_refused(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--diffusers", "nowhere"], "nowhere"),
+        (["--diffusers", "nowhere", "--task", "t", "--prompt", "p", "--licence", "l"], "nowhere"),
+        (["--diffusers", "nowhere"], "--task, --prompt or --licence is missing"),
+        (["--random", "tiny", "--guidance", "2", "--unguided"], "--guidance 2; it is at least 1"),
         (["--random", "tiny", "--width", "36"], "36x448 px"),
         (["--random", "tiny", "--graphs-only"], "--graphs-only goes with --random full"),
         (["--random", "tiny", "--attention", "onnx"], "needs opset 23, not 20"),

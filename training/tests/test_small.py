@@ -286,7 +286,7 @@ def test_the_commands_train_and_export_a_folder_that_dreams(folder, tmp_path, ca
     assert cli.main(["small-export", "--weights", str(out), "--out", str(model), "--steps", "4"]) == 0
     manifest = json.loads((model / "manifest.json").read_text())
     assert manifest["views"] == [4, 3] and manifest["latent_channels"] == 4 and manifest["cond_aug"] == 0
-    assert set(manifest["files"]) == {"vae_encoder.onnx", "unet_step.onnx", "vae_decoder.onnx", "text_embeds.npy"}
+    assert set(manifest["files"]) == {"vae_encoder.onnx", "unet_step.onnx", "vae_decoder.onnx"}
 
     def graph(name):
         return onnxruntime.InferenceSession(model / f"{name}.onnx", providers=["CPUExecutionProvider"])

@@ -77,12 +77,12 @@ impl Generator {
             return Ok(clip);
         }
         self.ready.clear();
+        self.photos = Some(pair.clone());
         let seeds: Vec<_> = (seed..=u64::MAX).take(self.candidates as usize).collect();
         let videos = self.model.dream(&pair.photos, &seeds, proceed)?;
         for (seed, video) in seeds.into_iter().zip(videos) {
             self.ready.insert(seed, clip(task, pair, seed, video).checked()?);
         }
-        self.photos = Some(pair.clone());
         // Just inserted, since there is at least one candidate.
         self.ready.remove(&seed).ok_or_else(|| ClipError::FrameCount { top: 0, side: 0, least: 2 }.into())
     }

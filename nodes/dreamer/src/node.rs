@@ -2,8 +2,8 @@
 
 use crate::{
     dream::{Dream, DreamError, Source, dream},
-    generator::Generator,
-    onnx::ModelFolder,
+    generator::{GenerateError, Generator},
+    onnx::{ModelFolder, OnnxError},
     photo_pairs::PhotoPairs,
     settings::{Settings, SourceSettings},
     truth::truth_message,
@@ -184,6 +184,7 @@ impl Dreamer {
         let _one_at_a_time = self.dreaming.lock().await;
         let _stop = StopOnDrop(stop.clone());
         let (send, mut steps_done) = mpsc::unbounded_channel();
+        let stop_waiting = stop.clone();
         let config = self.settings.config.clone();
         let begun = Instant::now();
         let proceed = move |step, steps| {
@@ -198,7 +199,13 @@ impl Dreamer {
             }
             Maker::Model { generator, pairs } => {
                 let task = Task::read(&config, &task)?;
-                let pair = pairs.pair().await?;
+                let pair = tokio::select! {
+                    pair = pairs.pair() => pair?,
+                    () = asked_to_stop(&stop_waiting) => {
+                        let error = GenerateError::from(OnnxError::Cancelled { done: 0, steps: 0 });
+                        return Err(DreamError::from(error).into());
+                    }
+                };
                 let generator = generator.clone();
                 tokio::task::spawn_blocking(move || {
                     let mut generator = generator.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,6 +250,13 @@ impl Dreamer {
             publisher.publish(&message)?;
         }
         Ok(())
+    }
+}
+
+/// Returns once somebody asks to stop.
+async fn asked_to_stop(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -132,6 +132,13 @@ impl Latest {
         if age_s > limits.age_s {
             return Some(format!("the photos are {age_s:.1} s old, over the limit of {} s", limits.age_s));
         }
+        if -age_s > limits.age_s {
+            let ahead_s = -age_s;
+            let limit_s = limits.age_s;
+            return Some(format!(
+                "the photos are {ahead_s:.1} s ahead of this clock, over the limit of {limit_s} s"
+            ));
+        }
         None
     }
 }
@@ -175,6 +182,10 @@ mod tests {
         assert_eq!(fault(9.99, 9.98), None);
         assert_eq!(fault(9.99, 9.9).unwrap(), "the photos are 0.090 s apart, over the limit of 0.02 s");
         assert_eq!(fault(8.5, 8.51).unwrap(), "the photos are 1.5 s old, over the limit of 1 s");
+        assert_eq!(
+            fault(12.5, 12.5).unwrap(),
+            "the photos are 2.5 s ahead of this clock, over the limit of 1 s"
+        );
         let mut one = taken_at(9.99, 9.99);
         one.infos[1] = None;
         assert_eq!(one.fault(&LIMITS, 0).unwrap(), "nothing on camera/side/camera_info");

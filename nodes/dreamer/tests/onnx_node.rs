@@ -100,6 +100,11 @@ async fn it_dreams_from_the_latest_pair_and_refuses_others() {
 
     let nothing = failure(ask("rotation", 1).await.0);
     assert!(nothing.contains("no pair of photos within 0.5 s: nothing on camera/top/image_raw"), "{nothing}");
+    let goal = DreamGoal { task: "rotation".into(), seed: 1 };
+    let handle = soon(client.send_goal(goal, SOON)).await.unwrap();
+    soon(handle.cancel(SOON)).await.unwrap();
+    let outcome = soon(handle.result()).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Canceled(_)), "{outcome:?}");
     cameras.publish(100, 0.0, 0.4);
     let apart = failure(ask("rotation", 1).await.0);
     assert!(apart.contains("the photos are 0.400 s apart, over the limit of 0.05 s"), "{apart}");

@@ -198,6 +198,12 @@ impl GraphArgs {
 async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     let task = Task::read(&ConfigFolder::find(args.graph.config.as_deref()), &args.task)?;
     let models = tool_models(&task)?;
+    if args.model.is_none() && args.sampling.given() {
+        bail!("--provider, --threads, --steps, --guidance and --decode-frames go with --model");
+    }
+    for input in [&args.dream, &args.model, &args.photos].into_iter().flatten() {
+        keep_apart(input, &args.out)?;
+    }
     prepare_folder(&args.out)?;
     let dreams = match (&args.dream, &args.model) {
         (Some(dir), _) => Dreams::Recorded(dir.clone()),
@@ -371,6 +377,16 @@ fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
 
 /// The files that a run leaves; a folder that holds anything else is not overwritten.
 const RESULTS: [&str; 6] = ["bag", "photos", "report.html", "summary.json", "tracks.json", "overview.png"];
+
+/// Fails if what is read lies in the folder for results, which is made anew.
+fn keep_apart(input: &Path, out: &Path) -> anyhow::Result<()> {
+    if let (Ok(input), Ok(out)) = (input.canonicalize(), out.canonicalize())
+        && input.starts_with(&out)
+    {
+        bail!("{} lies in {}, which a run makes anew; choose another --out", input.display(), out.display());
+    }
+    Ok(())
+}
 
 /// Makes the folder for results, without those of an earlier run.
 fn prepare_folder(out: &Path) -> anyhow::Result<()> {

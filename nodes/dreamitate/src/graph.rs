@@ -38,6 +38,9 @@ pub(crate) enum Dreams {
     Elsewhere,
 }
 
+/// How often photos from files are published, seconds.
+const PHOTO_PERIOD_S: f64 = 4.0;
+
 /// A video model, its photos, and how it is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Generated {
@@ -92,10 +95,16 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
                     ("folder", absolute(photos, "no photos")?),
                     ("config_dir", config_dir.display().to_string()),
                     ("rig", task.rig.name.clone()),
+                    // A file does not change, and every pair goes to the bag.
+                    ("rate_hz", format!("{:?}", 1.0 / PHOTO_PERIOD_S)),
                 ];
                 list.push(node(Program::StereoCamera, "stereo_camera", "", more));
             }
             let mut more = vec![("source", "onnx".to_owned()), ("model_dir", absolute(model, "no model")?)];
+            if photos.is_some() {
+                more.push(("max_photo_age_s", format!("{:?}", 3.0 * PHOTO_PERIOD_S)));
+                more.push(("photo_timeout_s", format!("{:?}", 5.0 * PHOTO_PERIOD_S)));
+            }
             more.extend(parameters.iter().cloned());
             Some(more)
         }

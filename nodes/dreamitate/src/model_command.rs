@@ -1,6 +1,6 @@
 use crate::{commands::peak_memory_mb, outcome::Ending};
 use clap::{Args, Subcommand, ValueEnum};
-use dreamer::onnx::{Manifest, ModelFolder, ModelSettings, Noise, Photos, Provider, VideoModel};
+use dreamer::onnx::{GUIDED_STEP, Manifest, ModelFolder, ModelSettings, Noise, Photos, Provider, VideoModel};
 use image::{Rgb, RgbImage};
 use serde::Serialize;
 use std::{
@@ -82,6 +82,11 @@ impl ModelArgs {
         }
     }
 
+    /// Whether anything is asked for but what a model does by itself.
+    pub(crate) fn given(&self) -> bool {
+        self.settings() != ModelSettings::default()
+    }
+
     /// The dreamer's parameters of the same meaning.
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         let ModelSettings { provider, threads, steps, guidance, decode_frames } = self.settings();
@@ -115,7 +120,10 @@ fn check(path: &Path, sampling: &ModelArgs) -> anyhow::Result<Ending> {
         folder.verify(file)?;
         println!("{file:<24} {:>10.1} MB  whole", entry.bytes as f64 * 1e-6);
     }
-    VideoModel::load(folder, sampling.settings())?;
+    VideoModel::load(folder.clone(), ModelSettings { guidance: Some(1.0), ..sampling.settings() })?;
+    if folder.has(GUIDED_STEP) {
+        VideoModel::load(folder, ModelSettings { guidance: Some(2.0), ..sampling.settings() })?;
+    }
     println!("the graphs keep to the contract");
     Ok(Ending::Done)
 }

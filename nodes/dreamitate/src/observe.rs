@@ -90,7 +90,7 @@ impl Observer {
             progress.stage("dreaming");
             let client = node.action_client::<Dream>("dream")?;
             guarded_for(STEP_PATIENCE, nodes, client.wait_for_server(STEP_PATIENCE)).await??;
-            let mut handle = client.send_goal(goal, PATIENCE).await?;
+            let mut handle = guarded(nodes, client.send_goal(goal, PATIENCE)).await??;
             let result = handle.result();
             tokio::pin!(result);
             let done = loop {

@@ -91,7 +91,11 @@ fn a_dream_of_nonsense_is_rejected_with_a_report() {
     for result in ["report.html", "overview.png", "photos/top.png", "photos/side.png"] {
         assert!(out.join(result).is_file(), "{result}");
     }
-    // The photos can be given again.
+    // The photos can be given again, but not from the folder that is made anew.
+    let inside = out.join("photos").display().to_string();
+    let output = dreamitate(&[&args[..], &["--photos", &inside]].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("choose another --out") && out.join("photos/top.png").is_file());
     let photos = scratch.path().join("photos");
     std::fs::rename(out.join("photos"), &photos).unwrap();
     let photos = photos.display().to_string();
@@ -110,4 +114,7 @@ fn wrong_arguments_are_refused() {
         let output = dreamitate(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
     }
+    let output = dreamitate(&["run", "rotation", "--provider", "cuda"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("go with --model"), "{}", said(&output));
 }

@@ -25,8 +25,6 @@ OPSET = 20
 TOLERANCE = 1e-3
 #: Constants of fewer values stay fp32.
 NARROWED_FROM = 1024
-#: Of a task's text, which this model does not read.
-TEXT_WIDTH = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     autoencoder, transformer = Autoencoder(shape).eval(), Transformer(shape).eval()
     load_weights(args.weights, "autoencoder", autoencoder)
     load_weights(args.weights, "transformer", transformer)
-    args.out.mkdir(parents=True, exist_ok=True)
+    contract.clear(args.out)
     narrow = args.precision == "fp16"
     for file, module, names, inputs in examples(shape, autoencoder, transformer):
         path = args.out / file
@@ -66,7 +64,6 @@ def run(args: argparse.Namespace) -> None:
         print(f"{file}: {path.stat().st_size / 1e6:.2f} MB, differs from torch by {error:.1e} of the largest value")
         if not error <= TOLERANCE:
             raise ValueError(f"{path} differs from torch by {error:.1e}, more than {TOLERANCE:.0e}")
-    numpy.save(args.out / contract.TEXT, numpy.zeros((1, 1, TEXT_WIDTH), numpy.float32))
     manifest = contract.Manifest(
         name=args.name,
         task=args.task,

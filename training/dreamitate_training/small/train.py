@@ -80,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
     transformer = None
     if args.stage != "autoencoder":
         left = args.seconds - (time.monotonic() - begun)
+        if args.steps is None and left <= 0:
+            raise ValueError(f"--seconds {args.seconds:g} are over before the transformer; more are needed")
         transformer = _train_transformer(args, shape, clips, autoencoder, left, state).mean
         save_weights(args.out, "transformer", transformer, shape)
     print(f"trained after {time.monotonic() - begun:.0f} s", flush=True)

@@ -64,7 +64,7 @@ def train(stage: Stage, clips: ClipStore, out: Path, batch: int) -> list[float]:
                 f"{speed:.1f} steps/s, {speed * batch:.0f} crops/s, {clips.count} clips",
                 flush=True,
             )
-            if math.isnan(losses[-1]):
+            if not math.isfinite(losses[-1]):
                 raise ValueError(f"the autoencoder's loss is {losses[-1]} at step {stage.budget.step}")
             total.zero_()
             counted, since = 0, time.monotonic()

@@ -96,7 +96,7 @@ def train(stage: Stage, latents: LatentStore, out: Path, batch: int) -> list[flo
         try:
             loss, sigma = step(stage, latents, batch)
         except Exception as error:  # Whatever a compiler may raise.
-            if not stage.network.compiled:
+            if not stage.network.compiled or counted > 0:
                 raise
             print(f"going on without compiled blocks: {type(error).__name__}: {error}", flush=True)
             stage.network.compiled = []
@@ -119,7 +119,7 @@ def train(stage: Stage, latents: LatentStore, out: Path, batch: int) -> list[flo
                 f"{latents.count} clips, {memory:.1f} GiB",
                 flush=True,
             )
-            if math.isnan(losses[-1]):
+            if not math.isfinite(losses[-1]):
                 raise ValueError(f"the transformer's loss is {losses[-1]} at step {stage.budget.step}")
             sums.zero_()
             counts.zero_()

@@ -25,11 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     parser.add_argument("--open-clip", type=Path, help="OpenCLIP ViT-H-14's weights, which embed the prompt")
     parser.add_argument("--text-embeds", type=Path, help=".npy of the embedded prompt, instead of --open-clip")
-    parser.add_argument("--prompt", help="the sentence that the model was fine-tuned with")
-    parser.add_argument("--task", default="rotation")
+    parser.add_argument("--prompt", help="the sentence that the model was fine-tuned with; needed but for --random")
+    parser.add_argument("--task", help="the task that it was fine-tuned for; needed but for --random")
     parser.add_argument("--name", help="of the model (the task's)")
-    parser.add_argument("--licence", help="of the weights; of a checkpoint it must be said")
-    parser.add_argument("--fps", type=int, default=6)
+    parser.add_argument("--licence", help="of the weights; needed but for --random")
+    parser.add_argument("--fps", type=int, default=6, help="that it was fine-tuned with (6)")
+    parser.add_argument("--motion-bucket", type=int, default=200, help="that it was fine-tuned with (200)")
+    parser.add_argument("--cond-aug", type=float, default=0.02, help="that it was fine-tuned with (0.02)")
     parser.add_argument("--guidance", type=float, default=1.0, help="used unless the dreamer is told another (1)")
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--height", type=int, default=448)
@@ -56,24 +58,27 @@ def run(args: argparse.Namespace) -> None:
     writing = Writing(args.precision, args.opset, args.attention, not args.unguided, args.parity, args.graphs_only)
     if args.graphs_only and args.random != "full":
         raise ValueError("--graphs-only goes with --random full: other graphs are nothing without their weights")
+    if args.guidance < 1 or (args.guidance != 1 and args.unguided):
+        raise ValueError(f"--guidance {args.guidance:g}; it is at least 1, and 1 with --unguided")
+    if not args.random and not (args.task and args.prompt and args.licence):
+        raise ValueError("--task, --prompt or --licence is missing: only random weights go without")
     unet, vae, origin = _modules(args)
     text = _text(args, unet.config.cross_attention_dim)
-    licence = args.licence or ("none: random numbers" if args.random else None)
-    if licence is None:
-        raise ValueError("--licence is missing: say what the weights may be used for")
     for name, error in write_graphs(args.out, unet, vae, (args.width, args.height), writing).items():
         print(f"{name}: differs from torch by {error:.1e} of the largest value", flush=True)
     numpy.save(args.out / contract.TEXT, text)
     manifest = contract.Manifest(
-        name=args.name or f"svd-{args.task}",
-        task=args.task,
+        name=args.name or f"svd-{args.task or args.random}",
+        task=args.task or "rotation",
         prompt=args.prompt or "",
-        licence=licence,
+        licence=args.licence or "none: random numbers",
         origin=origin,
         width=args.width,
         height=args.height,
         latent_channels=vae.config.latent_channels,
         fps=args.fps,
+        motion_bucket=args.motion_bucket,
+        cond_aug=args.cond_aug,
         guidance=args.guidance,
         precision=args.precision,
     )

@@ -99,7 +99,7 @@ def write_graphs(
     jobs.append(("vae_encoder.weights", contract.ENCODER, graphs.Encoder(vae), (pictures,), ({0: frames},)))
     jobs.append(("vae_decoder.weights", contract.DECODER, graphs.Decoder(vae), (latents,), ({0: frames},)))
 
-    folder.mkdir(parents=True, exist_ok=True)
+    contract.clear(folder)
     unfilled = hollow.addresses(unet) | hollow.addresses(vae) if writing.graphs_only else frozenset()
     weights: dict[str, WeightsFile] = {}
     errors = {}

@@ -104,6 +104,16 @@ pub enum OnnxError {
         /// What is wrong with it.
         fault: String,
     },
+    /// The model cannot be run in this way.
+    #[error("{name} is {value}; {limit}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f32,
+        /// What it may be.
+        limit: &'static str,
+    },
     /// Guidance was asked of a model that cannot be guided.
     #[error(
         "guidance {guidance} needs unet_step_guided.onnx, which the model {folder} does not have; guidance 1 works"
@@ -123,9 +133,7 @@ pub enum OnnxError {
         source: ort::Error,
     },
     /// There is not enough memory for what a graph was given at once.
-    #[error(
-        "not enough memory for the graph {graph} with {items} {unit} at once, the least that is possible"
-    )]
+    #[error("not enough memory for the graph {graph} with {items} {unit} at once: {said}")]
     Memory {
         /// The graph.
         graph: &'static str,

@@ -6,12 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The graphs of a folder: condition images to their latents; one step without guidance; one step with guidance;
-/// latents to frames. And the prompt's embedding.
+/// Photos to their latents.
 pub const ENCODER: &str = "vae_encoder.onnx";
-/// One step, one pass.
+/// One step of the sampler in one pass.
 pub const STEP: &str = "unet_step.onnx";
-/// One step of two passes; optional.
+/// One step of two passes, for guidance other than 1; optional.
 pub const GUIDED_STEP: &str = "unet_step_guided.onnx";
 /// Latents to frames.
 pub const DECODER: &str = "vae_decoder.onnx";

@@ -14,20 +14,21 @@ pub(super) struct Graph {
     name: &'static str,
     pub session: Session,
     inputs: Vec<String>,
-    /// The batch axis of the first slot, if the graph fixes it.
+    /// 1 if the graph takes no more at once.
     pub fixed_batch: Option<usize>,
     device: MemoryInfo<'static>,
 }
 
 impl Graph {
-    /// Loads a graph whose inputs are among `inputs` and whose output is `output`; an input that the graph does without
-    /// is not asked for.
+    /// Loads a graph whose inputs are among `inputs` and whose output is `output`. The first of `inputs` must be there, as
+    /// must `needed`; the graph may do without the others.
     pub fn load(
         name: &'static str,
         path: &Path,
         provider: Provider,
         threads: usize,
         inputs: &[Slot],
+        needed: Option<&str>,
         output: &Slot,
     ) -> Result<Self, OnnxError> {
         let load = |source| OnnxError::Load { path: path.to_owned(), source };
@@ -58,10 +59,18 @@ impl Graph {
             return Err(contract(format!("has the outputs {has:?}; {:?} is wanted", output.0)));
         };
         fits(output.0, declared.dtype(), &output.1).map_err(contract)?;
-        let fixed_batch = session.inputs().first().and_then(|input| match input.dtype() {
+        let first = inputs.first().map(|(name, _)| *name);
+        if let Some(missing) = first.into_iter().chain(needed).find(|name| !names.iter().any(|n| n == name)) {
+            return Err(contract(format!("has the inputs {names:?}; {missing:?} is wanted")));
+        }
+        let batch = session.inputs().iter().find(|input| Some(input.name()) == first);
+        let fixed_batch = batch.and_then(|input| match input.dtype() {
             ValueType::Tensor { shape, .. } => shape.first().and_then(|&n| usize::try_from(n).ok()),
             _ => None,
         });
+        if let Some(batch) = fixed_batch.filter(|&batch| batch != 1) {
+            return Err(contract(format!("takes {batch} at once; 1 or any number is wanted")));
+        }
         Ok(Self { name, session, inputs: names, fixed_batch, device: provider.memory().map_err(load)? })
     }
 

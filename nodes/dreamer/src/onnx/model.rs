@@ -77,12 +77,23 @@ impl VideoModel {
     /// Loads a model's graphs.
     ///
     /// # Errors
-    /// There is no ONNX Runtime, the provider is not there, a file of the folder is damaged, or a graph does not keep
-    /// to the contract.
+    /// There is no ONNX Runtime, the provider is not there, a setting is out of its limits, or a graph is none or does
+    /// not keep to the contract.
     pub fn load(folder: ModelFolder, settings: ModelSettings) -> Result<Self, OnnxError> {
         let text_embeds = folder.text_embeds()?;
         let manifest = folder.manifest();
         let guidance = settings.guidance.unwrap_or(manifest.guidance);
+        if settings.steps.is_some_and(|steps| steps < 2) {
+            let value = settings.steps.map_or(0.0, |steps| steps as f32);
+            return Err(OnnxError::Setting { name: "steps", value, limit: "at least 2 are needed" });
+        }
+        if !(1.0..=50.0).contains(&guidance) {
+            return Err(OnnxError::Setting {
+                name: "guidance",
+                value: guidance,
+                limit: "it must be from 1 to 50",
+            });
+        }
         let guided = guidance != 1.0;
         if guided && !folder.has(GUIDED_STEP) {
             return Err(OnnxError::Guidance { folder: folder.path().to_owned(), guidance });
@@ -106,16 +117,18 @@ impl VideoModel {
         if guided {
             step_inputs.push(("guidance", vec![frames]));
         }
-        let load = |name: &'static str, file, inputs: &[Slot], output: &Slot| {
-            Graph::load(name, &folder.path().join(file), settings.provider, settings.threads, inputs, output)
+        let load = |name: &'static str, file, inputs: &[Slot], needed, output: &Slot| {
+            let path = folder.path().join(file);
+            Graph::load(name, &path, settings.provider, settings.threads, inputs, needed, output)
         };
-        let encoder =
-            load("vae_encoder", ENCODER, &[("image", picture.clone())], &("image_latents", latent.clone()))?;
+        let (image, image_latents) = (("image", picture.clone()), ("image_latents", latent.clone()));
+        let encoder = load("vae_encoder", ENCODER, &[image], None, &image_latents)?;
+        let next = (NEXT, video);
         let step = match guided {
-            false => load("unet_step", STEP, &step_inputs, &(NEXT, video))?,
-            true => load("unet_step_guided", GUIDED_STEP, &step_inputs, &(NEXT, video))?,
+            false => load("unet_step", STEP, &step_inputs, None, &next)?,
+            true => load("unet_step_guided", GUIDED_STEP, &step_inputs, Some("guidance"), &next)?,
         };
-        let decoder = load("vae_decoder", DECODER, &[(LATENTS, latent)], &("frames", picture))?;
+        let decoder = load("vae_decoder", DECODER, &[(LATENTS, latent)], None, &("frames", picture))?;
         Ok(Self { folder, settings, text_embeds, encoder, step, decoder })
     }
 
@@ -126,7 +139,7 @@ impl VideoModel {
 
     /// Steps of the sampler.
     pub fn steps(&self) -> u32 {
-        self.settings.steps.unwrap_or(self.manifest().noise.steps).max(2)
+        self.settings.steps.unwrap_or(self.manifest().noise.steps)
     }
 
     /// Dreams a video for each seed, as many at once as the graph and the memory allow.
@@ -246,7 +259,9 @@ impl VideoModel {
             Err(source) => return Err(self.step.failure(source, conditions.len(), "videos")),
         };
         self.step.finite(&latents, || format!("after {steps} steps"))?;
-        proceed(steps);
+        if !proceed(steps) {
+            return Err(OnnxError::Cancelled { done: steps, steps });
+        }
         Ok(latents.chunks(latents.len() / conditions.len()).map(<[f32]>::to_vec).collect())
     }
 

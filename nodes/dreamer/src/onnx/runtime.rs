@@ -51,7 +51,8 @@ impl Provider {
             Self::Cpu => Vec::new(),
             Self::Cuda => vec![cuda()],
             Self::TensorRt => {
-                let tensorrt = ep::TensorRT::default().with_fp16(true).with_engine_cache(true);
+                // No cache of engines: its key is a graph's form, not its weights, which differ from task to task.
+                let tensorrt = ep::TensorRT::default().with_fp16(true);
                 vec![tensorrt.build().error_on_failure(), cuda()]
             }
         }
