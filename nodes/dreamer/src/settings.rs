@@ -44,7 +44,7 @@ impl ModelParameters {
         let provider = parameters.declare(
             Declaration::text("provider", "cpu")
                 .about("What computes the video model; there is no fallback")
-                .choices(&Provider::NAMES),
+                .choices(&Provider::ALL.map(Provider::name)),
         )?;
         let threads = parameters.declare(
             Declaration::new("threads", 0_i64)

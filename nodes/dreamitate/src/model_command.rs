@@ -1,5 +1,5 @@
 use crate::{commands::peak_memory_mb, outcome::Ending};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use dreamer::onnx::{GUIDED_STEP, Manifest, ModelFolder, ModelSettings, Noise, Photos, Provider, VideoModel};
 use image::{Rgb, RgbImage};
 use serde::Serialize;
@@ -36,9 +36,9 @@ pub(crate) enum ModelCommand {
 /// How a video model is run.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// What computes the model; there is no fallback.
-    #[arg(long, value_enum, default_value = "cpu")]
-    provider: ProviderName,
+    /// What computes the model, cpu, cuda or tensorrt; there is no fallback.
+    #[arg(long, default_value = "cpu", value_parser = provider)]
+    provider: Provider,
     /// Threads of the processor for the model; 0: one a core.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -53,11 +53,9 @@ pub(crate) struct ModelArgs {
     decode_frames: usize,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProviderName {
-    Cpu,
-    Cuda,
-    Tensorrt,
+fn provider(name: &str) -> Result<Provider, String> {
+    let known = || format!("{name} is none of {}", Provider::ALL.map(Provider::name).join(", "));
+    Provider::of_name(name).ok_or_else(known)
 }
 
 fn guidance(text: &str) -> Result<f32, String> {
@@ -70,11 +68,7 @@ fn guidance(text: &str) -> Result<f32, String> {
 impl ModelArgs {
     fn settings(&self) -> ModelSettings {
         ModelSettings {
-            provider: match self.provider {
-                ProviderName::Cpu => Provider::Cpu,
-                ProviderName::Cuda => Provider::Cuda,
-                ProviderName::Tensorrt => Provider::TensorRt,
-            },
+            provider: self.provider,
             threads: self.threads,
             steps: self.steps,
             guidance: self.guidance,

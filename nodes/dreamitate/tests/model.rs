@@ -110,6 +110,7 @@ fn wrong_arguments_are_refused() {
         &["run", "rotation", "--model", ".", "--dream", "."],
         &["run", "rotation", "--model", ".", "--guidance", "0.5"],
         &["run", "rotation", "--model", ".", "--steps", "1"],
+        &["run", "rotation", "--model", ".", "--provider", "tpu"],
     ] {
         let output = dreamitate(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));

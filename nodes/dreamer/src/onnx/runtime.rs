@@ -21,8 +21,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The providers' names.
-    pub const NAMES: [&str; 3] = ["cpu", "cuda", "tensorrt"];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::Cuda, Self::TensorRt];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -35,7 +35,7 @@ impl Provider {
 
     /// The provider of a name.
     pub fn of_name(name: &str) -> Option<Self> {
-        [Self::Cpu, Self::Cuda, Self::TensorRt].into_iter().find(|provider| provider.name() == name)
+        Self::ALL.into_iter().find(|provider| provider.name() == name)
     }
 
     pub(super) fn dispatch(self) -> Vec<ExecutionProviderDispatch> {
