@@ -14,8 +14,8 @@ pub(super) struct Graph {
     name: &'static str,
     pub session: Session,
     inputs: Vec<String>,
-    /// 1 if the graph takes no more at once.
-    pub fixed_batch: Option<usize>,
+    /// Whether the graph takes no more than one item in a run.
+    pub one_at_once: bool,
     device: MemoryInfo<'static>,
 }
 
@@ -68,10 +68,12 @@ impl Graph {
             ValueType::Tensor { shape, .. } => shape.first().and_then(|&n| usize::try_from(n).ok()),
             _ => None,
         });
-        if let Some(batch) = fixed_batch.filter(|&batch| batch != 1) {
-            return Err(contract(format!("takes {batch} at once; 1 or any number is wanted")));
-        }
-        Ok(Self { name, session, inputs: names, fixed_batch, device: provider.memory().map_err(load)? })
+        let one_at_once = match fixed_batch {
+            None => false,
+            Some(1) => true,
+            Some(batch) => return Err(contract(format!("takes {batch} at once; 1 or any number is wanted"))),
+        };
+        Ok(Self { name, session, inputs: names, one_at_once, device: provider.memory().map_err(load)? })
     }
 
     /// Whether the graph has this input.

@@ -201,7 +201,7 @@ impl VideoModel {
         proceed: impl Fn(u32, u32) -> bool,
     ) -> Result<Vec<Vec<f32>>, OnnxError> {
         let count = conditions.len().min(noise.len());
-        let (steps, at_once) = (self.steps(), self.step.fixed_batch.unwrap_or(count));
+        let (steps, at_once) = (self.steps(), if self.step.one_at_once { 1 } else { count });
         while_memory_lasts(count, at_once, |videos| {
             let (before, to_come) =
                 (videos.start.div_ceil(videos.len()), (count - videos.start).div_ceil(videos.len()));
