@@ -20,9 +20,6 @@ use super::{
 };
 use crate::{CarrierError, Guard, OnMessage, Qos, RawPublisher};
 
-/// rmw_zenoh's period of telling latched subscribers which message was the last.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-
 /// rmw_zenoh's limit for fetching a latched topic's history: none.
 const HISTORY_TIMEOUT: Duration = Duration::from_millis(u64::MAX);
 
@@ -42,8 +39,9 @@ impl ZenohPublisher {
         if qos.latched {
             builder = builder.publisher_detection().cache(CacheConfig::default().max_samples(qos.depth));
             if qos.reliable {
-                builder = builder
-                    .sample_miss_detection(MissDetectionConfig::default().sporadic_heartbeat(HEARTBEAT));
+                // Without rmw_zenoh's heartbeat: it is sent from the very thread that tells Zenoh of sockets ready
+                // to be written to, where it waits for a large message under way, and that one for the socket.
+                builder = builder.sample_miss_detection(MissDetectionConfig::default());
             }
         }
         let publisher = builder.wait().map_err(transport(|| announcing(&wire.entity)))?;
