@@ -150,7 +150,8 @@ impl<S: Sink> BagWriter<S> {
                 log_time: stamp_ns,
                 publish_time: stamp_ns,
             };
-            if late {
+            // What a large message may fail at has nothing to do with the small ones before it.
+            if late || cdr.len() as u64 >= CHUNK_BYTES {
                 writer.flush()?;
                 self.chunk_start_ns = Some(stamp_ns);
             }
