@@ -1,6 +1,7 @@
 //! Conversions of ROS times and durations.
 
 use crate::builtin_interfaces::{Duration, Time};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
@@ -20,6 +21,12 @@ fn join(sec: i32, nanosec: u32) -> i64 {
 }
 
 impl Time {
+    /// The system's time, since 1970.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    }
+
     /// The time that is `ns` nanoseconds after the clock's zero, clamped to what a message can hold.
     pub fn from_ns(ns: i64) -> Self {
         let (sec, nanosec) = split(ns);

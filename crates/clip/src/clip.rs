@@ -1,4 +1,4 @@
-use dreamitate_geometry::{PinholeCamera, Pose, View};
+use dreamitate_geometry::{CropResize, PinholeCamera, Pose, View};
 use image::RgbImage;
 
 /// One view of a clip.
@@ -10,6 +10,16 @@ pub struct ClipView {
     pub world_from_camera: Pose,
     /// RGB frames of the camera's size; frame 0 is the photo.
     pub frames: Vec<RgbImage>,
+}
+
+impl ClipView {
+    /// A view whose frames were cropped and resized from pictures of the camera `photographed`, which stands at
+    /// `world_from_camera`.
+    pub fn cropped(photographed: &PinholeCamera, world_from_camera: Pose, frames: Vec<RgbImage>) -> Self {
+        let size = frames.first().map_or((0, 0), RgbImage::dimensions);
+        let crop = CropResize::centred((photographed.width, photographed.height), size);
+        Self { camera: crop.camera(photographed), world_from_camera, frames }
+    }
 }
 
 /// A stereo dream.

@@ -150,7 +150,7 @@ pub async fn run_observed(
     let driver = Arc::new(Driver {
         controlled: Mutex::new(Controlled { simulation, ended: None }),
         wake: Notify::new(),
-        zero_ns: now_ns(),
+        zero_ns: Time::now().to_ns(),
         profile,
         arm,
         faults: parameters.faults,
@@ -465,9 +465,4 @@ fn transform(
     message.header.stamp = stamp;
     message.header.frame_id = parent;
     message
-}
-
-fn now_ns() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -4,8 +4,7 @@ use crate::{
 };
 use dreamitate_clip::{ClipError, ClipView, StereoClip};
 use dreamitate_config::Task;
-use dreamitate_geometry::{CropResize, View};
-use image::RgbImage;
+use dreamitate_geometry::View;
 use std::collections::BTreeMap;
 
 /// A video model and the dreams that it has ready.
@@ -72,8 +71,9 @@ impl Generator {
             let (model, made_for, asked) = (name.clone(), made_for.clone(), task.name.clone());
             return Err(GenerateError::Task { model, made_for, asked });
         }
-        let same_scene = self.photos.as_ref().is_some_and(|before| before.shows_the_same(pair));
-        if let (true, Some(clip)) = (same_scene, self.ready.remove(&seed)) {
+        if let Some(clip) = self.ready.remove(&seed)
+            && self.photos.as_ref().is_some_and(|before| before.shows_the_same(pair))
+        {
             return Ok(clip);
         }
         self.ready.clear();
@@ -91,11 +91,8 @@ impl Generator {
 fn clip(task: &Task, pair: &PhotoPair, seed: u64, video: Video) -> StereoClip {
     let Video { top, side } = video;
     let [top, side] = [(View::Top, top), (View::Side, side)].map(|(view, frames)| {
-        let photographed = pair.cameras[view as usize];
-        let size = frames.first().map_or((0, 0), RgbImage::dimensions);
-        let crop = CropResize::centred((photographed.width, photographed.height), size);
         let world_from_camera = task.rig.camera(view).world_from_camera;
-        ClipView { camera: crop.camera(&photographed), world_from_camera, frames }
+        ClipView::cropped(&pair.cameras[view as usize], world_from_camera, frames)
     });
     StereoClip {
         id: format!("{}-onnx-{seed}", task.name),
@@ -135,6 +132,7 @@ mod tests {
     use super::*;
     use crate::onnx::Photos;
     use dreamitate_geometry::PinholeCamera;
+    use image::RgbImage;
 
     #[test]
     fn noise_is_the_same_scene_and_a_moved_thing_is_not() {
@@ -146,7 +144,7 @@ mod tests {
                 )
             });
             let photos = Photos { top: photo.clone(), side: photo };
-            PhotoPair { photos, cameras: [camera; 2], stamp_ns: 0 }
+            PhotoPair { photos, cameras: [camera; 2] }
         };
         assert!(pair(5, 0).shows_the_same(&pair(5, 20)));
         assert!(!pair(5, 0).shows_the_same(&pair(7, 0)));

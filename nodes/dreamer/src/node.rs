@@ -30,7 +30,7 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -223,7 +223,7 @@ impl Dreamer {
             }
         }
         let Dream { clip, truth } = work.await.context("the dream's thread ended early")??;
-        let stamp = now();
+        let stamp = Time::now();
         let (clip, message) = tokio::task::spawn_blocking(move || {
             let message = clip_to_message(&clip, stamp);
             (clip, message)
@@ -270,7 +270,7 @@ async fn show(node: &Node, mut clips: watch::Receiver<Option<Arc<StereoClip>>>) 
         let clip = clips.wait_for(Option::is_some).await?.clone();
         let Some(clip) = clip else { continue };
         for frame in 0..clip.frame_count() {
-            let stamp = now();
+            let stamp = Time::now();
             for (view, publisher) in View::ALL.into_iter().zip(&images) {
                 if let Some(image) = clip.view(view).frames.get(frame) {
                     publisher.publish(&image_to_message(image, &camera_frame(view), stamp.clone()))?;
@@ -284,16 +284,11 @@ async fn show(node: &Node, mut clips: watch::Receiver<Option<Arc<StereoClip>>>) 
 fn camera_transform(rig: &Rig, view: View) -> TransformStamped {
     let pose = pose_to_message(&rig.camera(view).world_from_camera);
     TransformStamped {
-        header: Header { stamp: now(), frame_id: WORLD_FRAME.to_owned() },
+        header: Header { stamp: Time::now(), frame_id: WORLD_FRAME.to_owned() },
         child_frame_id: camera_frame(view),
         transform: Transform {
             translation: Vector3 { x: pose.position.x, y: pose.position.y, z: pose.position.z },
             rotation: pose.orientation,
         },
     }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

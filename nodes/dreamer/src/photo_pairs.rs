@@ -2,8 +2,11 @@ use anyhow::{Context, bail};
 use dreamitate_carrier::{Node, Qos, Subscription};
 use dreamitate_clip::{camera_from_message, image_from_message};
 use dreamitate_geometry::{PinholeCamera, View};
-use dreamitate_msgs::sensor_msgs::{CameraInfo, Image};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use dreamitate_msgs::{
+    builtin_interfaces::Time,
+    sensor_msgs::{CameraInfo, Image},
+};
+use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::onnx::Photos;
@@ -15,8 +18,6 @@ pub struct PhotoPair {
     pub photos: Photos,
     /// The cameras in the order of [`View::ALL`], of the photos' sizes.
     pub cameras: [PinholeCamera; 2],
-    /// When the older one was taken, nanoseconds since the epoch.
-    pub stamp_ns: i64,
 }
 
 /// The latest pair of a stereo camera's topics.
@@ -73,12 +74,14 @@ impl PhotoPairs {
     pub async fn pair(&self) -> anyhow::Result<PhotoPair> {
         let mut latest = self.latest.clone();
         let patience = Duration::from_secs_f64(self.limits.patience_s);
-        let timely =
-            tokio::time::timeout(patience, latest.wait_for(|l| l.fault(&self.limits, now_ns()).is_none()));
+        let timely = tokio::time::timeout(
+            patience,
+            latest.wait_for(|l| l.fault(&self.limits, Time::now().to_ns()).is_none()),
+        );
         let whole = match timely.await {
             Ok(whole) => whole.context("the cameras' topics are closed")?.clone(),
             Err(_) => {
-                let fault = self.latest.borrow().fault(&self.limits, now_ns());
+                let fault = self.latest.borrow().fault(&self.limits, Time::now().to_ns());
                 bail!(
                     "no pair of photos within {} s: {}",
                     self.limits.patience_s,
@@ -90,7 +93,6 @@ impl PhotoPairs {
         else {
             bail!("a photo or its camera_info is missing");
         };
-        let stamp_ns = top.header.stamp.to_ns().min(side.header.stamp.to_ns());
         let camera = |view: View, info: &CameraInfo, image: &Image| {
             let camera = camera_from_message(info).with_context(|| format!("camera/{view}/camera_info"))?;
             if (camera.width, camera.height) != (image.width, image.height) {
@@ -108,7 +110,7 @@ impl PhotoPairs {
         let photo =
             |view: View, image| image_from_message(image).with_context(|| format!("camera/{view}/image_raw"));
         let photos = Photos { top: photo(View::Top, top)?, side: photo(View::Side, side)? };
-        Ok(PhotoPair { photos, cameras, stamp_ns })
+        Ok(PhotoPair { photos, cameras })
     }
 }
 
@@ -153,15 +155,10 @@ async fn next<M: dreamitate_msgs::Message>(subscription: &mut Subscription<M>) -
     }
 }
 
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dreamitate_msgs::{builtin_interfaces::Time, std_msgs::Header};
+    use dreamitate_msgs::std_msgs::Header;
 
     const LIMITS: PairLimits = PairLimits { gap_s: 0.02, age_s: 1.0, patience_s: 1.0 };
 

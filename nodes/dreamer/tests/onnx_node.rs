@@ -13,10 +13,7 @@ use dreamitate_msgs::{
     sensor_msgs::{CameraInfo, Image},
 };
 use image::RgbImage;
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 use tiny::{copy_of, edit_manifest, tiny};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -41,7 +38,7 @@ impl Cameras {
 
     /// Publishes a pair; the top photo was taken `top_ago_s` ago, the side photo `side_ago_s`.
     fn publish(&self, level: u8, top_ago_s: f64, side_ago_s: f64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
+        let now = Time::now().to_ns();
         for (view, ago_s) in View::ALL.into_iter().zip([top_ago_s, side_ago_s]) {
             let stamp = Time::from_ns(now - (ago_s * 1e9) as i64);
             let camera = &self.task.rig.camera(view).camera;

@@ -16,7 +16,7 @@ use image::RgbImage;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 struct Settings {
@@ -98,7 +98,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                 tokio::task::spawn_blocking(read).await.context("reading failed")?;
             let Some(pair) = pair? else { break };
             ticks.tick().await;
-            let stamp = now();
+            let stamp = Time::now();
             top.publish(&pair.top, &stamp)?;
             side.publish(&pair.side, &stamp)?;
         }
@@ -107,9 +107,4 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             std::future::pending::<()>().await;
         }
     }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

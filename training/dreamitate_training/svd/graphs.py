@@ -94,18 +94,13 @@ class Step(torch.nn.Module):
         return schedule.euler_step(latents, estimate, sigma, sigma_next)
 
 
-class GuidedStep(torch.nn.Module):
+class GuidedStep(Step):
     """A step with classifier-free guidance (arXiv 2207.12598), as `Step` with `guidance` `[25]`, one for each frame.
 
     The unconditional pass sees zeroes in place of the image's latents and of the text, and the same ids.
     """
 
     inputs = (*Step.inputs, "guidance")
-    output = "latents_next"
-
-    def __init__(self, unet: UNetSpatioTemporalConditionModel):
-        super().__init__()
-        self.network = Network(unet)
 
     def forward(
         self,

@@ -47,8 +47,7 @@ def sample(
 
 @torch.no_grad()
 def frames(vae: AutoencoderKLTemporalDecoder, latents: Tensor) -> Tensor:
-    """Returns the frames of one clip's latents, u8 `[F, H, W, 3]`, cut at the ends and truncated to whole levels."""
+    """Returns the frames of one clip's latents, `[F, 3, H, W]` in about ±1; `clips.from_model` makes pictures of them."""
     count = latents.shape[0]
     still = torch.zeros(1, count)
-    decoded = vae.decoder(latents / vae.config.scaling_factor, num_frames=count, image_only_indicator=still)
-    return ((decoded + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).permute(0, 2, 3, 1)
+    return vae.decoder(latents / vae.config.scaling_factor, num_frames=count, image_only_indicator=still)

@@ -11,7 +11,7 @@ import numpy
 import torch
 
 from dreamitate_training import contract, schedule
-from dreamitate_training.clips import crop_and_resize
+from dreamitate_training.clips import crop_and_resize, from_model
 from dreamitate_training.svd import architecture, reference
 from dreamitate_training.svd.folder import Writing, write_graphs
 
@@ -95,7 +95,7 @@ def _golden(unet, vae, text, manifest: contract.Manifest, random) -> dict[str, n
     _set_contrast(vae, sampled[GUIDANCES[0]])
     for guidance, result in sampled.items():
         golden[f"latents_guidance_{guidance:g}"] = result.numpy()
-        frames = reference.frames(vae, result).numpy()
+        frames = from_model(reference.frames(vae, result))
         if frames.std() < 20 or (frames % 255 == 0).mean() > 0.2:
             raise ValueError(f"frames of deviation {frames.std():.1f} say little; other random weights are needed")
         golden[f"frames_guidance_{guidance:g}"] = frames
@@ -114,9 +114,7 @@ def _photos(random) -> numpy.ndarray:
 def _set_contrast(vae, latents: torch.Tensor) -> None:
     """Scales the decoder's last but one layer, after which all is linear, so that frames have `CONTRAST`."""
     with torch.no_grad():
-        count = latents.shape[0]
-        still = torch.zeros(1, count)
-        decoded = vae.decoder(latents / vae.config.scaling_factor, num_frames=count, image_only_indicator=still)
+        decoded = reference.frames(vae, latents)
         last = vae.decoder.time_conv_out
         last.weight *= CONTRAST / decoded.std()
         last.bias.copy_((last.bias - decoded.mean((0, 2, 3))) * CONTRAST / decoded.std())

@@ -2,7 +2,7 @@ use super::{OnnxError, Provider, error::is_too_much, runtime::environment};
 use ort::{
     memory::{Allocator, MemoryInfo},
     session::{IoBinding, Session, builder::GraphOptimizationLevel},
-    value::{Tensor, TensorElementType, ValueType},
+    value::{Tensor, TensorElementType, TensorRef, ValueType},
 };
 use std::path::Path;
 
@@ -90,7 +90,7 @@ impl Graph {
     /// Runs the graph on one input from `values` and returns its one output, both in the program's memory.
     pub fn run(&mut self, input: (&str, &[usize], &[f32]), output: &str) -> ort::Result<Vec<f32>> {
         let (name, shape, values) = input;
-        let given = Tensor::from_array((shape.to_vec(), values.to_vec()))?;
+        let given = TensorRef::from_array_view((shape, values))?;
         let outputs = self.session.run(ort::inputs![name => given])?;
         let (_, values) = outputs[output].try_extract_tensor::<f32>()?;
         Ok(values.to_vec())

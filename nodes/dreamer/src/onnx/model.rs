@@ -61,7 +61,9 @@ pub struct Video {
 /// ```
 pub struct VideoModel {
     folder: ModelFolder,
-    settings: ModelSettings,
+    steps: u32,
+    guidance: f32,
+    decode_frames: usize,
     text_embeds: Vec<f32>,
     encoder: Graph,
     step: Graph,
@@ -82,9 +84,10 @@ impl VideoModel {
     pub fn load(folder: ModelFolder, settings: ModelSettings) -> Result<Self, OnnxError> {
         let text_embeds = folder.text_embeds()?;
         let manifest = folder.manifest();
+        let steps = settings.steps.unwrap_or(manifest.noise.steps);
         let guidance = settings.guidance.unwrap_or(manifest.guidance);
-        if settings.steps.is_some_and(|steps| steps < 2) {
-            let value = settings.steps.map_or(0.0, |steps| steps as f32);
+        if steps < 2 {
+            let value = steps as f32;
             return Err(OnnxError::Setting { name: "steps", value, limit: "at least 2 are needed" });
         }
         if !(1.0..=50.0).contains(&guidance) {
@@ -129,7 +132,8 @@ impl VideoModel {
             true => load("unet_step_guided", GUIDED_STEP, &step_inputs, Some("guidance"), &next)?,
         };
         let decoder = load("vae_decoder", DECODER, &[(LATENTS, latent)], None, &("frames", picture))?;
-        Ok(Self { folder, settings, text_embeds, encoder, step, decoder })
+        let decode_frames = settings.decode_frames;
+        Ok(Self { folder, steps, guidance, decode_frames, text_embeds, encoder, step, decoder })
     }
 
     /// What the model says of itself.
@@ -139,7 +143,7 @@ impl VideoModel {
 
     /// Steps of the sampler.
     pub fn steps(&self) -> u32 {
-        self.settings.steps.unwrap_or(self.manifest().noise.steps)
+        self.steps
     }
 
     /// Dreams a video for each seed, as many at once as the graph and the memory allow.
@@ -201,7 +205,7 @@ impl VideoModel {
         proceed: impl Fn(u32, u32) -> bool,
     ) -> Result<Vec<Vec<f32>>, OnnxError> {
         let count = conditions.len().min(noise.len());
-        let (steps, at_once) = (self.steps(), if self.step.one_at_once { 1 } else { count });
+        let (steps, at_once) = (self.steps, if self.step.one_at_once { 1 } else { count });
         while_memory_lasts(count, at_once, |videos| {
             let (before, to_come) =
                 (videos.start.div_ceil(videos.len()), (count - videos.start).div_ceil(videos.len()));
@@ -216,7 +220,7 @@ impl VideoModel {
         noise: &[Noise],
         proceed: impl Fn(u32) -> bool,
     ) -> Result<Vec<Vec<f32>>, OnnxError> {
-        let (manifest, steps) = (self.folder.manifest(), self.steps());
+        let (manifest, steps) = (self.folder.manifest(), self.steps);
         let levels = sigmas(&super::NoiseLevels { steps, ..manifest.noise });
         let [frames, channels, rows, columns] = manifest.latent_shape();
         let shape = [conditions.len(), frames, channels, rows, columns];
@@ -224,7 +228,6 @@ impl VideoModel {
         let spread = (1.0 + levels[0] * levels[0]).sqrt();
         let start: Vec<f32> = noise.iter().flat_map(|n| &n.latents).map(|value| value * spread).collect();
         let ids = [manifest.fps as f32, manifest.motion_bucket as f32, manifest.cond_aug];
-        let guidance = self.settings.guidance.unwrap_or(manifest.guidance);
         let graph = &mut self.step;
 
         let mut run = || -> ort::Result<Result<Vec<f32>, u32>> {
@@ -232,7 +235,7 @@ impl VideoModel {
             graph.bind(&mut binding, "image_latents", &shape, &conditions.concat())?;
             graph.bind(&mut binding, "text_embeds", &[1, 1, self.text_embeds.len()], &self.text_embeds)?;
             graph.bind(&mut binding, "added_time_ids", &[1, 3], &ids)?;
-            graph.bind(&mut binding, "guidance", &[frames], &vec![guidance; frames])?;
+            graph.bind(&mut binding, "guidance", &[frames], &vec![self.guidance; frames])?;
             graph.bind(&mut binding, LATENTS, &shape, &start)?;
             // The latents go back and forth between two tensors where the graph computes, and come out at the end.
             let [mut now, mut next] = [graph.device_tensor(&shape)?, graph.device_tensor(&shape)?];
@@ -272,7 +275,7 @@ impl VideoModel {
     pub fn decode(&mut self, photos: &Photos, latents: &[f32]) -> Result<Video, OnnxError> {
         let manifest = self.folder.manifest();
         let [frames, shape @ ..] = manifest.latent_shape();
-        let at_once = if self.settings.decode_frames == 0 { frames } else { self.settings.decode_frames };
+        let at_once = if self.decode_frames == 0 { frames } else { self.decode_frames };
         let pixels = in_chunks(&mut self.decoder, (LATENTS, &shape), "frames", latents, at_once)?;
         self.decoder.finite(&pixels, || "for the latents".to_owned())?;
         let Manifest { width, height, side_offset, views: [of_top, _], .. } = *self.folder.manifest();

@@ -6,7 +6,7 @@ mod resemblance;
 mod video;
 
 use dreamitate_clip::{ClipError, ClipView, StereoClip};
-use dreamitate_geometry::{CropResize, Rig, View};
+use dreamitate_geometry::{Rig, View};
 use image::RgbImage;
 use layout::{Generated, Layout};
 use std::path::{Path, PathBuf};
@@ -169,8 +169,7 @@ pub fn read_clip(
     };
     let view = |view: View, frames: Vec<RgbImage>| {
         let camera = rig.camera(view);
-        let crop = CropResize::centred((camera.camera.width, camera.camera.height), CLIP_SIZE);
-        ClipView { camera: crop.camera(&camera.camera), world_from_camera: camera.world_from_camera, frames }
+        ClipView::cropped(&camera.camera, camera.world_from_camera, frames)
     };
     // `.` and `..` have a name only once resolved.
     let folder = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
