@@ -1,4 +1,4 @@
-use crate::{Facets, MeshError, TexturedMesh, Units};
+use crate::{Facet, Facets, MeshError, TexturedMesh, Units};
 use dreamitate_geometry::XyzRpy;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,14 @@ pub struct ToolConfig {
     pub mesh: PathBuf,
     /// The mesh's units; without them they are told by its size.
     pub units: Option<Units>,
+    /// The named object of the mesh that is tracked, where the hand or the work hides the rest; without it all is.
+    pub track_part: Option<String>,
     /// Which side the cameras see.
     pub facing: Facing,
     /// How the tool is mounted on the arm's flange.
     pub flange_from_tool: XyzRpy,
+    /// The working point (a blade's edge, a foot's tip): without it the tool's origin.
+    pub tool_from_tcp: Option<XyzRpy>,
 }
 
 /// A rigid tool to be tracked: its mesh and its facets.
@@ -34,10 +38,14 @@ pub struct ToolConfig {
 pub struct ToolModel {
     /// What the file says.
     pub config: ToolConfig,
-    /// The mesh, in metres, in the tool's frame.
+    /// The whole mesh, in metres, in the tool's frame.
     pub mesh: TexturedMesh,
-    /// The mesh's surface divided by colour and orientation.
+    /// The part of it that is tracked.
+    pub tracked: TexturedMesh,
+    /// The tracked surface divided by colour and orientation.
     pub facets: Facets,
+    /// The part that is not tracked, and its surface: often hidden, it helps to find the tool and no more.
+    pub untracked: Option<(TexturedMesh, Facets)>,
 }
 
 /// Why a tool is refused.
@@ -76,11 +84,25 @@ impl ToolModel {
             .map_err(|source| ToolError::Parse { path: path.to_owned(), source })?;
         let mesh_path = path.parent().unwrap_or(Path::new(".")).join(&config.mesh);
         let mesh = TexturedMesh::read(&mesh_path, config.units)?;
-        Ok(Self { facets: Facets::of(&mesh), config, mesh })
+        let (tracked, untracked) = match &config.track_part {
+            Some(part) => TexturedMesh::read_part(&mesh_path, config.units, part)?,
+            None => (mesh.clone(), None),
+        };
+        let untracked = untracked.map(|mesh| {
+            let facets = Facets::of(&mesh);
+            (mesh, facets)
+        });
+        Ok(Self { facets: Facets::of(&tracked), config, mesh, tracked, untracked })
     }
 
-    /// The distance of the farthest corner from the tool's origin, metres.
+    /// The facets of the tracked part, then those of the rest.
+    pub fn facet_list(&self) -> impl Iterator<Item = &Facet> {
+        let untracked = self.untracked.iter().flat_map(|(_, facets)| facets.list());
+        self.facets.list().iter().chain(untracked)
+    }
+
+    /// The distance of the farthest tracked corner from the tool's origin, metres.
     pub fn radius_m(&self) -> f64 {
-        self.mesh.vertices.iter().map(|v| f64::from(v.coords.norm())).fold(0.0, f64::max)
+        self.tracked.vertices.iter().map(|v| f64::from(v.coords.norm())).fold(0.0, f64::max)
     }
 }

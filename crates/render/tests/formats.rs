@@ -230,3 +230,25 @@ fn a_scan_of_a_million_triangles_is_refused() {
     let error = read("scan.ply", &bytes, None).unwrap_err().to_string();
     assert!(error.contains("has 1000000 triangles, more than 50000"), "{error}");
 }
+
+#[test]
+fn a_named_part_is_read_with_what_it_uses_and_the_rest_apart() {
+    let folder = Folder::new();
+    let mut text = "o floor\n".to_owned();
+    for [x, y, z] in CORNERS {
+        text += &format!("v {x} {y} {z}\n");
+    }
+    for (index, [a, b, c]) in FACES.iter().enumerate() {
+        if index == 1 {
+            text += "o sides\n";
+        }
+        text += &format!("f {} {} {}\n", a + 1, b + 1, c + 1);
+    }
+    let path = folder.write("wedge.obj", text);
+    let (floor, rest) = TexturedMesh::read_part(&path, Some(Units::Millimetres), "floor").unwrap();
+    assert_eq!((floor.triangles.len(), floor.vertices.len()), (1, 3));
+    assert!(floor.bounds().1.z.abs() < 1e-6, "the tip is not the floor's");
+    assert_eq!(rest.unwrap().triangles.len(), 3);
+    let error = TexturedMesh::read_part(&path, None, "handle").unwrap_err().to_string();
+    assert!(error.contains("no part \"handle\"") && error.contains("[\"floor\", \"sides\"]"), "{error}");
+}

@@ -5,6 +5,7 @@ use image::RgbImage;
 use nalgebra::{Point3, Vector3};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use surface::Surface;
 
 /// The length unit of a mesh file; inside the program all is metres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -76,6 +77,16 @@ pub enum MeshError {
         /// How many there are.
         vertices: usize,
     },
+    /// The part that is to be tracked is not there.
+    #[error("the mesh {path} has no part {name:?}; its parts are {parts:?}")]
+    NoSuchPart {
+        /// The file.
+        path: PathBuf,
+        /// The part asked for.
+        name: String,
+        /// The file's named objects.
+        parts: Vec<String>,
+    },
     /// So many triangles that drawing would be slow.
     #[error(
         "the mesh {path} has {triangles} triangles, more than {limit}: reduce it, a tracker sees no more"
@@ -135,7 +146,25 @@ impl TexturedMesh {
     /// The file or a texture is unreadable, has no area, too many triangles, a coordinate that is not a number, or a
     /// size of which no hand tool is.
     pub fn read(path: &Path, units: Option<Units>) -> Result<Self, MeshError> {
-        let mesh = read::read(path)?.into_mesh();
+        Self::of_surface(read::read(path)?, path, units)
+    }
+
+    /// Reads one named object of an OBJ (`o` or `g`) or glTF file (a node), and the rest if there is any.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and for a part that the file does not have.
+    pub fn read_part(
+        path: &Path,
+        units: Option<Units>,
+        part: &str,
+    ) -> Result<(Self, Option<Self>), MeshError> {
+        let [part, rest] = read::read(path)?.split(part, path)?;
+        let rest = if rest.triangles.is_empty() { None } else { Some(Self::of_surface(rest, path, units)?) };
+        Ok((Self::of_surface(part, path, units)?, rest))
+    }
+
+    fn of_surface(surface: Surface, path: &Path, units: Option<Units>) -> Result<Self, MeshError> {
+        let mesh = surface.into_mesh();
         if let Some(index) = mesh.vertices.iter().position(|v| !v.coords.iter().all(|c| c.is_finite())) {
             return Err(MeshError::NotFinite { path: path.to_owned(), index });
         }

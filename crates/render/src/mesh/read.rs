@@ -59,6 +59,7 @@ fn read_obj(path: &Path) -> Result<Surface, MeshError> {
         };
         let of_material = material.and_then(|m| m.diffuse).map(to_levels);
         let offset = surface.vertices.len() as u32;
+        surface.begin_part(&model.name);
         surface.vertices.extend(mesh.positions.chunks_exact(3).map(|p| Point3::new(p[0], p[1], p[2])));
         for corners in mesh.indices.chunks_exact(3) {
             let corners = [corners[0], corners[1], corners[2]];
@@ -148,6 +149,7 @@ fn read_gltf(path: &Path) -> Result<Surface, MeshError> {
         let columns = node.transform().matrix();
         let scene_from_node = scene_from_parent * Matrix4::from_fn(|row, column| columns[column][row]);
         nodes.extend(node.children().map(|child| (child, scene_from_node)));
+        surface.begin_part(node.name().or(node.mesh().and_then(|mesh| mesh.name())).unwrap_or_default());
         for primitive in node.mesh().iter().flat_map(gltf::Mesh::primitives) {
             if primitive.mode() != gltf::mesh::Mode::Triangles {
                 continue;

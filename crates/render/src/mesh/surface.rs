@@ -10,6 +10,8 @@ pub(super) struct Surface {
     /// Corners, and the paint of each triangle.
     pub triangles: Vec<([u32; 3], Paint)>,
     pub pictures: Vec<RgbImage>,
+    /// The file's named objects, and the first triangle of each.
+    pub parts: Vec<(String, usize)>,
 }
 
 /// What a triangle shows.
@@ -54,6 +56,41 @@ impl Surface {
             return Err(MeshError::NoSuchVertex { path: path.to_owned(), index: *index, vertices });
         }
         Ok(self)
+    }
+
+    /// Begins a named object: triangles that are added from now on are its own.
+    pub fn begin_part(&mut self, name: &str) {
+        self.parts.push((name.to_owned(), self.triangles.len()));
+    }
+
+    /// Divides the surface into the objects of a name and the rest.
+    pub fn split(self, name: &str, path: &Path) -> Result<[Self; 2], MeshError> {
+        let mut chosen = vec![false; self.triangles.len()];
+        let ends = self.parts.iter().skip(1).map(|(_, first)| *first).chain([self.triangles.len()]);
+        for ((_, first), end) in self.parts.iter().zip(ends).filter(|((part, _), _)| part == name) {
+            chosen[*first..end].fill(true);
+        }
+        if !chosen.contains(&true) {
+            let parts = self.parts.into_iter().map(|(part, _)| part).collect();
+            return Err(MeshError::NoSuchPart { path: path.to_owned(), name: name.to_owned(), parts });
+        }
+        Ok([true, false].map(|wanted| self.only(|triangle| chosen[triangle] == wanted)))
+    }
+
+    /// Some of the triangles, with the vertices that they use.
+    fn only(&self, wanted: impl Fn(usize) -> bool) -> Self {
+        let mut part = Self { pictures: self.pictures.clone(), ..Self::default() };
+        let mut kept: HashMap<u32, u32> = HashMap::new();
+        for (_, (corners, paint)) in self.triangles.iter().enumerate().filter(|(index, _)| wanted(*index)) {
+            let corners = corners.map(|corner| {
+                *kept.entry(corner).or_insert_with(|| {
+                    part.vertices.push(self.vertices[corner as usize]);
+                    part.vertices.len() as u32 - 1
+                })
+            });
+            part.triangles.push((corners, *paint));
+        }
+        part
     }
 
     /// The mesh, in the file's units, with all pictures and colours below one another in one picture. A mesh with one
