@@ -3,6 +3,7 @@
 
 use dreamitate_carrier::{Carrier, Local, Node, NodeArgs, Outcome, Qos, TF_STATIC};
 use dreamitate_clip::{clip_from_message, pose_from_message};
+use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_msgs::{
     dreamitate_msgs::{Dream, DreamGoal, StereoClip, ToolTrajectory},
     sensor_msgs::Image,
@@ -41,7 +42,8 @@ async fn it_dreams_at_the_start_and_tells_the_truth() {
         (truth.clip_id.as_str(), truth.poses.len(), truth.poses[0].frame),
         ("rotation-rendered-5", 12, 1)
     );
-    let expected = dreamer::rendered::true_poses(5)["left"][7].unwrap();
+    let task = Task::read(&ConfigFolder::find(Some(CONFIG.as_ref())), "rotation").unwrap();
+    let expected = dreamer::rendered::true_poses(&task, 5).unwrap()["left"][7].unwrap();
     let found = pose_from_message(&truth.poses[6].world_from_tool).unwrap();
     assert!((expected.inverse() * found).translation.vector.norm() < 1e-9);
     let mut frames = listener.subscribe::<TFMessage>("/tf_static", TF_STATIC).unwrap();

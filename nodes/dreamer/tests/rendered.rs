@@ -1,7 +1,7 @@
 //! Rendered dreams: fit for trackers and arms, and the same every time.
 #![allow(clippy::unwrap_used)]
 
-use dreamer::rendered::{RenderedDream, RenderedError, render};
+use dreamer::rendered::{Level, RenderedDream, RenderedError, render, render_at, true_poses};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, View};
 use dreamitate_motion::{
@@ -28,7 +28,7 @@ fn a_seed_gives_the_same_dream_and_another_seed_another() {
     assert_eq!(first.clip.top.frames, again.clip.top.frames);
     assert_eq!(first.clip.side.frames, again.clip.side.frames);
     assert_eq!(first.truth, again.truth);
-    assert_eq!(first.truth, dreamer::rendered::true_poses(3));
+    assert_eq!(first.truth, dreamer::rendered::true_poses(&task(), 3).unwrap());
     assert_ne!(first.truth, dream(4).truth);
     assert_eq!((first.clip.frame_count(), first.clip.seed), (13, 3));
 }
@@ -99,6 +99,27 @@ fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
 }
 
 #[test]
+fn every_task_can_be_drawn_at_every_level_and_the_truth_is_that_of_its_level() {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+    for name in ["scooping", "sweeping", "push_shape"] {
+        let task = Task::read(&ConfigFolder::find(Some(config.as_ref())), name).unwrap();
+        let truth = true_poses(&task, 7).unwrap();
+        let model = ToolModel::read(&task.tools[0].file).unwrap();
+        for pose in truth["tool"].iter().flatten() {
+            // The tool is over the table.
+            let lowest =
+                model.mesh.vertices.iter().map(|v| (pose * v.cast::<f64>()).z).fold(f64::MAX, f64::min);
+            assert!(lowest > 0.0, "{name}: {lowest} m");
+        }
+    }
+    let hard = || render_at(&task(), 9, Level::Hard, |_, _| true).unwrap();
+    let (first, again) = (hard(), hard());
+    assert_eq!(first.clip.top.frames, again.clip.top.frames);
+    assert_eq!(first.clip.id, "rotation-hard-9");
+    assert_ne!(first.clip.top.frames[0], dream(9).clip.top.frames[0], "another table and light");
+}
+
+#[test]
 fn cancelling_ends_it_early() {
     let error = render(&task(), 0, |done, _| done < 3).unwrap_err();
     assert!(matches!(error, RenderedError::Cancelled { done: 3..8, steps: 26 }), "{error}");
@@ -130,7 +151,7 @@ fn both_arms_can_repeat_it() {
         .collect();
     let settings = PlanSettings::default();
     for seed in 0..12 {
-        let truth = dreamer::rendered::true_poses(seed);
+        let truth = dreamer::rendered::true_poses(&task, seed).unwrap();
         let plans: Vec<_> = task
             .tools
             .iter()

@@ -1,5 +1,6 @@
 //! A dream drawn by the project's own renderer, whose tool poses are therefore known.
 
+mod flaws;
 mod motion;
 mod picture;
 mod scene;
@@ -11,17 +12,21 @@ use crate::{
     recorded::{CLIP_SIZE, FRAMES_PER_VIEW},
 };
 use dreamitate_clip::{ClipError, ClipView, StereoClip};
-use dreamitate_config::Task;
+use dreamitate_config::{Task, TaskTool};
 use dreamitate_geometry::{CropResize, Pose, RigCamera, View};
-use dreamitate_render::{ToolError, ToolModel};
+use dreamitate_render::{TexturedMesh, ToolError, ToolModel};
+use flaws::Flaws;
 use image::RgbImage;
-use motion::{Hand, Motion};
+use motion::{Hand, Motion, Stroke, Turn};
+use nalgebra::Point3;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use scene::Scene;
+use scene::{Moment, Scene};
 use std::collections::BTreeMap;
 use table::{Cloth, Table};
+
+pub use flaws::Level;
 
 /// For each tool `world_from_tool` in every frame.
 type Truth = BTreeMap<String, Vec<Option<Pose>>>;
@@ -39,7 +44,7 @@ pub struct RenderedDream {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderedError {
     /// The task is done with other tools than those that are drawn.
-    #[error("the rendered dream shows the tools [\"left\", \"right\"], the task {task:?} has {tools:?}")]
+    #[error("a rendered dream shows one tool or the tools left and right, the task {task:?} has {tools:?}")]
     Tools {
         /// The task.
         task: String,
@@ -65,10 +70,14 @@ pub enum RenderedError {
 /// How long the shutter is open while hands rush in (frames 1 to 3), in frames; and in how many parts it is drawn.
 const SHUTTER: f64 = 0.05;
 const SHUTTER_PARTS: u32 = 4;
+/// An open shutter is drawn in more parts beyond this, in frames: else a moving tool would be seen several times.
+const LONG_SHUTTER: f64 = 0.05;
+/// The random stream of what a level adds: no frame has it.
+const FLAWS_STREAM: u64 = 1000;
 
-/// Draws the dream of a task with the tools `left` and `right`: two hands bring them to an object on a dark table and
-/// turn it counter-clockwise. 13 frames a view, 768×448 px, with soft shadows, blur and noise; the same seed gives the
-/// same pixels.
+/// Draws the dream of a task, [`Level::Clean`]. With the tools `left` and `right` two hands bring them to an object on
+/// a dark table and turn it counter-clockwise; with one tool a hand draws it over the table. 13 frames a view,
+/// 768×448 px, with soft shadows, blur and noise; the same seed gives the same pixels.
 ///
 /// `proceed` is told the number of frames done and of all, from any thread and before each frame; it answers whether
 /// to go on.
@@ -80,13 +89,27 @@ pub fn render(
     seed: u64,
     proceed: impl Fn(u32, u32) -> bool + Sync,
 ) -> Result<RenderedDream, RenderedError> {
-    let (scene, cloth, truth) = stage(task, seed)?;
+    render_at(task, seed, Level::Clean, proceed)
+}
+
+/// The same at a level.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_at(
+    task: &Task,
+    seed: u64,
+    level: Level,
+    proceed: impl Fn(u32, u32) -> bool + Sync,
+) -> Result<RenderedDream, RenderedError> {
+    let Stage { scene, cloth, flaws, truth } = Stage::new(task, seed, level)?;
     let cameras = View::ALL.map(|view| {
         let camera = task.rig.camera(view);
         let crop = CropResize::centred((camera.camera.width, camera.camera.height), CLIP_SIZE);
         (crop.camera(&camera.camera), camera.world_from_camera)
     });
     let tables = cameras.map(|(camera, world_from_camera)| Table::seen(&cloth, &camera, &world_from_camera));
+    let eyes = cameras.map(|(_, world_from_camera)| Point3::from(world_from_camera.translation.vector));
 
     let steps = (2 * FRAMES_PER_VIEW) as u32;
     let done = std::sync::atomic::AtomicU32::new(0);
@@ -97,21 +120,41 @@ pub fn render(
         }
         let (view, frame) = (index / FRAMES_PER_VIEW, index % FRAMES_PER_VIEW);
         let ((camera, world_from_camera), table) = (&cameras[view], &tables[view]);
-        let (bodies, shades) = if frame == 0 { scene.photo() } else { scene.at(frame as f64) };
+        let at = |time: f64| {
+            let covered = flaws.covered.contains(&frame);
+            let seen = |tool: usize, pose: Pose| {
+                let pose = flaws.leaving(tool, time, pose);
+                flaws.seen(&pose, tool, View::ALL[view], [eyes[view], eyes[1 - view]], time)
+            };
+            scene.at(&Moment { time, covered, seen: &seen })
+        };
+        let (bodies, shades) = if frame == 0 { scene.photo() } else { at(frame as f64) };
         let ground = table.under(&shades);
         let expose = |bodies: &[_]| picture::draw(bodies, camera, world_from_camera, ground.clone());
-        let exposure = if (1..=3).contains(&frame) {
-            picture::mean((0..SHUTTER_PARTS).map(|part| {
-                let middle = (f64::from(part) + 0.5) / f64::from(SHUTTER_PARTS) - 0.5;
-                expose(&scene.at(frame as f64 + SHUTTER * middle).0)
-            }))
-        } else {
-            expose(&bodies)
+        let shutter = flaws.shutter.or((frame <= 3).then_some(SHUTTER)).filter(|_| frame > 0);
+        let mut exposure = match shutter {
+            Some(shutter) => {
+                let parts = if shutter > LONG_SHUTTER { 2 * SHUTTER_PARTS } else { SHUTTER_PARTS };
+                picture::mean((0..parts).map(|part| {
+                    let middle = (f64::from(part) + 0.5) / f64::from(parts) - 0.5;
+                    expose(&at(frame as f64 + shutter * middle).0)
+                }))
+            }
+            None => expose(&bodies),
         };
         // Each frame has a random stream of its own, so that threads cannot change the result.
-        let mut noise = ChaCha8Rng::seed_from_u64(seed);
-        noise.set_stream(1 + index as u64);
-        let image = picture::develop(&exposure, camera, &mut noise);
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(1 + index as u64);
+        if frame > 0 && flaws.wobble_px > 0.0 {
+            exposure = picture::wobbled(&exposure, camera.width as usize, flaws.wobble_px, &mut random);
+        }
+        if level > Level::Clean {
+            let light = flaws.light_at(&mut random);
+            for pixel in &mut exposure {
+                *pixel = std::array::from_fn(|c| pixel[c] * light[c]);
+            }
+        }
+        let image = picture::develop(&exposure, camera, flaws.blur_px, flaws.noise, &mut random);
         done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(image)
     };
@@ -119,8 +162,12 @@ pub fn render(
     proceed(steps, steps);
     let side = top.split_off(FRAMES_PER_VIEW);
     let view = |(camera, world_from_camera), frames| ClipView { camera, world_from_camera, frames };
+    let id = match level {
+        Level::Clean => format!("{}-rendered-{seed}", task.name),
+        _ => format!("{}-{}-{seed}", task.name, level.name()),
+    };
     let clip = StereoClip {
-        id: format!("{}-rendered-{seed}", task.name),
+        id,
         task: task.name.clone(),
         seed,
         source: "rendered".to_owned(),
@@ -137,50 +184,77 @@ pub fn render(
 /// # Errors
 /// The task has other tools, or a tool cannot be read.
 pub fn photograph(task: &Task, seed: u64) -> Result<Photos, RenderedError> {
-    let (scene, cloth, _) = stage(task, seed)?;
+    let Stage { scene, cloth, flaws, .. } = Stage::new(task, seed, Level::Clean)?;
     let (bodies, shades) = scene.photo();
     let [top, side] = View::ALL.map(|view| {
         let RigCamera { camera, world_from_camera, .. } = task.rig.camera(view);
         let ground = Table::seen(&cloth, camera, world_from_camera).under(&shades);
         let mut noise = ChaCha8Rng::seed_from_u64(seed);
         noise.set_stream(1 + (view as usize * FRAMES_PER_VIEW) as u64);
-        picture::develop(&picture::draw(&bodies, camera, world_from_camera, ground), camera, &mut noise)
+        let picture = picture::draw(&bodies, camera, world_from_camera, ground);
+        picture::develop(&picture, camera, flaws.blur_px, flaws.noise, &mut noise)
     });
     Ok(Photos { top, side })
 }
 
-/// What a seed puts on the table, and how the tools move.
-fn stage(task: &Task, seed: u64) -> Result<(Scene, Cloth, Truth), RenderedError> {
-    let tools = read_tools(task)?;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let motion = Motion::new(&mut random);
-    let truth = truth(&motion);
-    let cloth = Cloth::new(&mut random);
-    Ok((Scene::new(motion, tools, &mut random), cloth, truth))
-}
-
 /// The tools' poses in the dream of a seed, without drawing it: the same as [`RenderedDream::truth`].
-pub fn true_poses(seed: u64) -> Truth {
-    truth(&Motion::new(&mut ChaCha8Rng::seed_from_u64(seed)))
+///
+/// # Errors
+/// As [`render`].
+pub fn true_poses(task: &Task, seed: u64) -> Result<Truth, RenderedError> {
+    Ok(Stage::new(task, seed, Level::Clean)?.truth)
 }
 
-fn truth(motion: &Motion) -> Truth {
-    [("left", Hand::Left), ("right", Hand::Right)]
-        .map(|(name, hand)| {
-            let pose = |frame: usize| (frame > 0).then(|| motion.world_from_tool(hand, frame as f64));
-            (name.to_owned(), (0..FRAMES_PER_VIEW).map(pose).collect())
-        })
-        .into()
+/// What a seed puts on the table, how the tools move, and what is wrong with the dream.
+struct Stage {
+    scene: Scene,
+    cloth: Cloth,
+    flaws: Flaws,
+    truth: Truth,
 }
 
-fn read_tools(task: &Task) -> Result<[(Hand, dreamitate_render::TexturedMesh); 2], RenderedError> {
-    let mesh =
-        |name: &str| task.tools.iter().find(|tool| tool.name == name).map(|tool| ToolModel::read(&tool.file));
-    match (task.tools.len(), mesh("left"), mesh("right")) {
-        (2, Some(left), Some(right)) => Ok([(Hand::Left, left?.mesh), (Hand::Right, right?.mesh)]),
-        _ => {
-            let tools = task.tools.iter().map(|tool| tool.name.clone()).collect();
-            Err(RenderedError::Tools { task: task.name.clone(), tools })
-        }
+impl Stage {
+    fn new(task: &Task, seed: u64, level: Level) -> Result<Self, RenderedError> {
+        let named = read_tools(task)?;
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut more = ChaCha8Rng::seed_from_u64(seed);
+        more.set_stream(FLAWS_STREAM);
+        let motion = match named.as_slice() {
+            [(_, _, tool)] => Motion::Stroke(Stroke::new(tool, &mut random)),
+            _ => Motion::Turn(Turn::new(&mut random)),
+        };
+        let flaws = Flaws::new(level, &mut more);
+        let mut cloth = Cloth::new(&mut random);
+        cloth.colour = flaws.table.unwrap_or(cloth.colour);
+        let pose = |tool: usize, hand: Hand, frame: usize| {
+            let time = frame as f64;
+            (frame > 0).then(|| flaws.leaving(tool, time, motion.world_from_tool(hand, time)))
+        };
+        let truth = named
+            .iter()
+            .enumerate()
+            .map(|(tool, (name, hand, _))| {
+                (name.clone(), (0..FRAMES_PER_VIEW).map(|frame| pose(tool, *hand, frame)).collect())
+            })
+            .collect();
+        let tools = named.into_iter().map(|(_, hand, tool)| (hand, tool)).collect();
+        let scene = Scene::new(motion, tools, &flaws, &mut random, &mut more);
+        Ok(Self { scene, cloth, flaws, truth })
     }
+}
+
+/// The task's tools: names, hands and meshes.
+fn read_tools(task: &Task) -> Result<Vec<(String, Hand, TexturedMesh)>, RenderedError> {
+    let names: Vec<&str> = task.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let hands: &[Hand] = match names.as_slice() {
+        [_] => &[Hand::Right],
+        ["left", "right"] => &[Hand::Left, Hand::Right],
+        _ => {
+            let tools = names.into_iter().map(str::to_owned).collect();
+            return Err(RenderedError::Tools { task: task.name.clone(), tools });
+        }
+    };
+    let read =
+        |(tool, hand): (&TaskTool, &Hand)| Ok((tool.name.clone(), *hand, ToolModel::read(&tool.file)?.mesh));
+    task.tools.iter().zip(hands).map(read).collect()
 }

@@ -3,17 +3,16 @@ use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::{Window, rasterise};
 use image::RgbImage;
 use nalgebra::{Point3, Vector3};
-use rand::Rng;
+use rand::{Rng, RngExt};
 
 /// Samples a pixel along each axis.
 const SAMPLES: usize = 2;
 /// Light from everywhere, and light from above.
 const AMBIENT: f32 = 0.68;
 const DIFFUSE: f32 = 0.35;
-/// Standard deviation of the lens's blur, px.
-const BLUR_PX: f32 = 0.7;
-/// Standard deviation of a pixel's noise, grey levels.
-const NOISE: f32 = 2.0;
+/// Waves of which a picture's wobble is made, and the shortest and longest, px.
+const WAVES: usize = 6;
+const WAVE_PX: std::ops::Range<f32> = 40.0..160.0;
 
 /// A picture in grey levels, before blur and noise: `[H·W]`, RGB.
 pub(super) type Exposure = Vec<[f32; 3]>;
@@ -93,33 +92,78 @@ pub(super) fn mean(pictures: impl IntoIterator<Item = Exposure>) -> Exposure {
     sum
 }
 
-/// The image that a camera makes of it: with the lens's blur and the sensor's noise.
-pub(super) fn develop(picture: &Exposure, camera: &PinholeCamera, random: &mut impl Rng) -> RgbImage {
+/// The picture with pixels that wandered by `deviation_px` (one standard deviation along each axis), neighbours alike.
+pub(super) fn wobbled(
+    picture: &Exposure,
+    width: usize,
+    deviation_px: f32,
+    random: &mut impl Rng,
+) -> Exposure {
+    let height = picture.len() / width;
+    // The sum of sines of a random phase has half a variance each.
+    let amplitude = deviation_px * (2.0 / WAVES as f32).sqrt();
+    let mut waves = || -> [[f32; 3]; WAVES] {
+        std::array::from_fn(|_| {
+            let angle = random.random_range(0.0..std::f32::consts::TAU);
+            let per_px = std::f32::consts::TAU / random.random_range(WAVE_PX);
+            [per_px * angle.cos(), per_px * angle.sin(), random.random_range(0.0..std::f32::consts::TAU)]
+        })
+    };
+    let axes = [waves(), waves()];
+    let shift = |axis: usize, x: f32, y: f32| {
+        amplitude * axes[axis].iter().map(|[kx, ky, phase]| (kx * x + ky * y + phase).sin()).sum::<f32>()
+    };
+    let at = |x: usize, y: usize| picture[y.min(height - 1) * width + x.min(width - 1)];
+    (0..picture.len())
+        .map(|index| {
+            let (x, y) = ((index % width) as f32, (index / width) as f32);
+            let from = [x + shift(0, x, y), y + shift(1, x, y)].map(|v| v.max(0.0));
+            let [column, row] = from.map(|v| v as usize);
+            let (right, below) = (from[0] - column as f32, from[1] - row as f32);
+            let [a, b, c, d] =
+                [at(column, row), at(column + 1, row), at(column, row + 1), at(column + 1, row + 1)];
+            std::array::from_fn(|i| {
+                (1.0 - below) * ((1.0 - right) * a[i] + right * b[i])
+                    + below * ((1.0 - right) * c[i] + right * d[i])
+            })
+        })
+        .collect()
+}
+
+/// The image that a camera makes of it: with the lens's blur (px) and the sensor's noise (grey levels), one standard
+/// deviation each.
+pub(super) fn develop(
+    picture: &Exposure,
+    camera: &PinholeCamera,
+    blur_px: f32,
+    noise: f32,
+    random: &mut impl Rng,
+) -> RgbImage {
     let width = camera.width as usize;
-    let blurred = blur(&blur(picture, width, 1), width, width);
+    let blurred = blur(&blur(picture, width, 1, blur_px), width, width, blur_px);
     let mut pixels = Vec::with_capacity(blurred.len() * 3);
     for value in blurred.iter().flatten() {
         // The sum of four dice is near enough to a bell; its deviation is 2·73.9 sides.
         let dice = random.next_u32().to_le_bytes().map(f32::from).iter().sum::<f32>() - 510.0;
-        pixels.push((value + NOISE / 147.8 * dice + 0.5).clamp(0.0, 255.0) as u8);
+        pixels.push((value + noise / 147.8 * dice + 0.5).clamp(0.0, 255.0) as u8);
     }
     // Never of another size: three values a pixel.
     RgbImage::from_raw(camera.width, camera.height, pixels).unwrap_or_default()
 }
 
 /// Blurs along columns (`step` 1) or rows (`step` the width). The border's pixels are repeated.
-fn blur(picture: &Exposure, width: usize, step: usize) -> Exposure {
-    let weight = |d: f32| (-d * d / (2.0 * BLUR_PX * BLUR_PX)).exp();
-    let (one, two) = (weight(1.0), weight(2.0));
-    let whole = 1.0 + 2.0 * (one + two);
-    let weights = [two, one, 1.0, one, two].map(|w| w / whole);
+fn blur(picture: &Exposure, width: usize, step: usize, blur_px: f32) -> Exposure {
+    let reach = (2.5 * blur_px).ceil() as i32;
+    let weight = |d: i32| (-(d * d) as f32 / (2.0 * blur_px * blur_px)).exp();
+    let beside: f32 = (1..=reach).map(weight).sum();
+    let weights: Vec<f32> = (-reach..=reach).map(|d| weight(d) / (1.0 + 2.0 * beside)).collect();
     let height = picture.len() / width;
     (0..picture.len())
         .map(|index| {
             let (position, length) = if step == 1 { (index % width, width) } else { (index / width, height) };
             let mut sum = [0.0; 3];
-            for (offset, w) in (0..5).zip(weights) {
-                let moved = (position + offset).saturating_sub(2).min(length - 1);
+            for (offset, w) in weights.iter().enumerate() {
+                let moved = (position + offset).saturating_sub(reach as usize).min(length - 1);
                 let pixel = picture[index + moved * step - position * step];
                 sum = std::array::from_fn(|c| sum[c] + w * pixel[c]);
             }
@@ -155,14 +199,14 @@ mod tests {
     fn noise_and_blur_have_their_deviations() {
         let camera = camera();
         let flat = vec![[100.0; 3]; 60 * 40];
-        let image = develop(&flat, &camera, &mut ChaCha8Rng::seed_from_u64(1));
+        let image = develop(&flat, &camera, 0.7, 2.0, &mut ChaCha8Rng::seed_from_u64(1));
         let values: Vec<f64> = image.as_raw().iter().map(|v| f64::from(*v)).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
         assert!((mean - 100.0).abs() < 0.15 && (deviation - 2.0).abs() < 0.1, "{mean} {deviation}");
         let mut point = vec![[0.0; 3]; 60 * 40];
         point[20 * 60 + 30] = [1.0; 3];
-        let spread = blur(&blur(&point, 60, 1), 60, 60);
+        let spread = blur(&blur(&point, 60, 1, 0.7), 60, 60, 0.7);
         let variance: f32 =
             spread.iter().enumerate().map(|(i, p)| ((i % 60) as f32 - 30.0).powi(2) * p[0]).sum();
         assert!((spread.iter().map(|p| p[0]).sum::<f32>() - 1.0).abs() < 1e-5);

@@ -1,11 +1,12 @@
 use super::{
+    flaws::Flaws,
     motion::{Hand, Motion},
     shapes::{capsule, cuboid, ellipsoid, lathe},
 };
 use dreamitate_geometry::Pose;
 use dreamitate_render::TexturedMesh;
 use image::RgbImage;
-use nalgebra::{Point3, Vector3};
+use nalgebra::{Point3, UnitQuaternion, Vector3};
 use rand::{Rng, RngExt};
 use std::sync::Arc;
 
@@ -23,10 +24,12 @@ pub(super) struct Shade {
 
 /// Everything but the table.
 pub(super) struct Scene {
-    motion: Motion,
+    pub motion: Motion,
     object: Arc<TexturedMesh>,
     /// Half of the object's width, metres.
     object_half_width_m: f64,
+    /// What lies about and never moves.
+    clutter: Vec<(Body, [f64; 2])>,
     skin: [u8; 3],
     hands: Vec<SceneHand>,
 }
@@ -36,58 +39,81 @@ struct SceneHand {
     tool: Arc<TexturedMesh>,
     /// Thumb, palm and knuckles, in the tool's frame.
     parts: Vec<Arc<TexturedMesh>>,
+    /// Two fingers of somebody else across the tool.
+    fingers: Vec<Arc<TexturedMesh>>,
     /// The wrist in the tool's frame.
     wrist: Point3<f64>,
+}
+
+/// A moment of the scene, as one view dreams it.
+pub(super) struct Moment<'a> {
+    /// In frames of the clip.
+    pub time: f64,
+    /// Whether fingers lie across the tools.
+    pub covered: bool,
+    /// Where a view sees a tool that truly is at a pose: the tool's number, then its pose in the world.
+    pub seen: &'a dyn Fn(usize, Pose) -> Pose,
 }
 
 const WRIST_RADIUS_M: f64 = 0.023;
 
 impl Scene {
-    pub(super) fn new(motion: Motion, tools: [(Hand, TexturedMesh); 2], random: &mut impl Rng) -> Self {
+    /// `random` draws the scene; what the flaws add is drawn by `more`, so that it changes nothing else.
+    pub(super) fn new(
+        motion: Motion,
+        tools: Vec<(Hand, TexturedMesh)>,
+        flaws: &Flaws,
+        random: &mut impl Rng,
+        more: &mut impl Rng,
+    ) -> Self {
         let tone: f64 = random.random_range(0.85..1.08);
-        let skin = [200.0, 166.0, 156.0].map(|c: f64| (c * tone) as u8);
+        let skin = flaws.skin.unwrap_or([200.0, 166.0, 156.0].map(|c: f64| (c * tone) as u8));
         let half_width_m = random.random_range(0.02..0.026);
-        let colour = OBJECT_COLOURS[random.random_range(0..OBJECT_COLOURS.len())];
-        let object = if random.random() {
-            carton(motion.half_length_m, half_width_m, colour)
-        } else {
-            bottle(motion.half_length_m, half_width_m, colour)
-        };
-        let hands = tools.map(|(hand, tool)| {
+        let object = any_object(motion.half_length_m(), half_width_m, random);
+        let hands = tools.into_iter().map(|(hand, tool)| {
             let along = random.random_range(-0.014..0.004);
+            let tool_from_grip = match motion {
+                Motion::Turn(_) => Pose::identity(),
+                Motion::Stroke(_) => grip_behind(&tool),
+            };
             let (parts, wrist) = hand_parts(hand.sign(), along, skin);
-            SceneHand { hand, tool: Arc::new(tool), parts: parts.into_iter().map(Arc::new).collect(), wrist }
+            let parts = parts.into_iter().map(|part| Arc::new(moved(part, &tool_from_grip))).collect();
+            let fingers = [-0.014, 0.014].map(|x_m| Arc::new(finger(x_m, skin))).into();
+            SceneHand { hand, tool: Arc::new(tool), parts, fingers, wrist: tool_from_grip * wrist }
         });
         Self {
+            hands: hands.collect(),
             motion,
             object: Arc::new(object),
             object_half_width_m: half_width_m,
+            clutter: (0..flaws.clutter).map(|_| lying_about(more)).collect(),
             skin,
-            hands: hands.into(),
         }
     }
 
-    /// The object alone, as the photo shows it.
+    /// The object and what lies about, as the photo shows them.
     pub(super) fn photo(&self) -> (Vec<Body>, Vec<Shade>) {
-        let world_from_object = self.motion.world_from_object(0.0);
-        let body = Body { mesh: self.object.clone(), world_from_mesh: world_from_object };
-        let half_m = [self.motion.half_length_m, self.object_half_width_m];
-        (vec![body], vec![Shade { world_from_shade: world_from_object, half_m }])
+        self.still(self.motion.world_from_object(0.0))
     }
 
-    /// The object, tools and hands at a time in frames.
-    pub(super) fn at(&self, time: f64) -> (Vec<Body>, Vec<Shade>) {
-        let (mut bodies, mut shades) = self.photo();
-        let world_from_object = self.motion.world_from_object(time);
-        for body in &mut bodies {
-            body.world_from_mesh = world_from_object;
+    fn still(&self, world_from_object: Pose) -> (Vec<Body>, Vec<Shade>) {
+        let mut bodies = vec![Body { mesh: self.object.clone(), world_from_mesh: world_from_object }];
+        let half_m = [self.motion.half_length_m(), self.object_half_width_m];
+        let mut shades = vec![Shade { world_from_shade: world_from_object, half_m }];
+        for (Body { mesh, world_from_mesh }, half_m) in &self.clutter {
+            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_mesh });
+            shades.push(Shade { world_from_shade: *world_from_mesh, half_m: *half_m });
         }
-        for shade in &mut shades {
-            shade.world_from_shade = world_from_object;
-        }
-        for SceneHand { hand, tool, parts, wrist } in &self.hands {
-            let world_from_tool = self.motion.world_from_tool(*hand, time);
-            for mesh in std::iter::once(tool).chain(parts) {
+        (bodies, shades)
+    }
+
+    /// The object, tools and hands at a moment.
+    pub(super) fn at(&self, moment: &Moment<'_>) -> (Vec<Body>, Vec<Shade>) {
+        let (mut bodies, mut shades) = self.still(self.motion.world_from_object(moment.time));
+        for (index, SceneHand { hand, tool, parts, fingers, wrist }) in self.hands.iter().enumerate() {
+            let world_from_tool = (moment.seen)(index, self.motion.world_from_tool(*hand, moment.time));
+            let fingers = fingers.iter().filter(|_| moment.covered);
+            for mesh in std::iter::once(tool).chain(parts).chain(fingers) {
                 bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_tool });
             }
             let wrist = world_from_tool * wrist;
@@ -106,6 +132,49 @@ impl Scene {
         }
         (bodies, shades)
     }
+}
+
+/// An object of any colour: a carton or a bottle.
+fn any_object(half_length_m: f64, half_width_m: f64, random: &mut impl Rng) -> TexturedMesh {
+    let colour = OBJECT_COLOURS[random.random_range(0..OBJECT_COLOURS.len())];
+    if random.random() {
+        carton(half_length_m, half_width_m, colour)
+    } else {
+        bottle(half_length_m, half_width_m, colour)
+    }
+}
+
+/// A thing on the table, beside where the work is done, and what it shades.
+fn lying_about(random: &mut impl Rng) -> (Body, [f64; 2]) {
+    let half_m = [random.random_range(0.03..0.09), random.random_range(0.015..0.03)];
+    let (away_m, direction): (f64, f64) =
+        (random.random_range(0.24..0.42), random.random_range(0.0..std::f64::consts::TAU));
+    let at = Vector3::new(away_m * direction.cos(), 0.6 * away_m * direction.sin(), 0.0);
+    let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), random.random_range(0.0..3.14));
+    let mesh = Arc::new(any_object(half_m[0], half_m[1], random));
+    (Body { mesh, world_from_mesh: Pose::from_parts(at.into(), turn) }, half_m)
+}
+
+/// Where a hand that [`hand_parts`] draws by a box's edge comes to hold a tool by its end at −x.
+fn grip_behind(tool: &TexturedMesh) -> Pose {
+    let back_m = f64::from(tool.bounds().0.x);
+    let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), std::f64::consts::FRAC_PI_2);
+    Pose::from_parts(Vector3::new(back_m + 0.045, 0.0, 0.0).into(), turn)
+}
+
+fn moved(mut mesh: TexturedMesh, a_from_mesh: &Pose) -> TexturedMesh {
+    for vertex in &mut mesh.vertices {
+        *vertex = (a_from_mesh * vertex.cast::<f64>()).cast();
+    }
+    for triangle in &mut mesh.triangles {
+        triangle.normal = (a_from_mesh.rotation * triangle.normal.cast::<f64>()).cast();
+    }
+    mesh
+}
+
+/// A finger right over the tool's upper side, across it.
+fn finger(x_m: f64, skin: [u8; 3]) -> TexturedMesh {
+    capsule(Point3::new(x_m, -0.06, 0.012), Point3::new(x_m + 0.01, 0.05, 0.013), 0.01, 0.008, skin)
 }
 
 const OBJECT_COLOURS: [[u8; 3]; 4] = [[196, 160, 58], [178, 62, 48], [62, 140, 84], [206, 120, 52]];

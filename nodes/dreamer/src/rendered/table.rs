@@ -3,7 +3,7 @@ use dreamitate_geometry::{PinholeCamera, Pose};
 use nalgebra::Point2;
 use rand::{Rng, RngExt};
 
-/// The colour of the cloth on the table, grey levels.
+/// The usual colour of the cloth on the table, grey levels.
 const CLOTH: [f32; 3] = [13.0, 19.0, 23.0];
 /// Light that a body keeps from the table right below it, as a share.
 const DARKEST: f32 = 0.65;
@@ -15,8 +15,9 @@ pub(super) struct Table {
     colours: Vec<[f32; 3]>,
 }
 
-/// The cloth's folds and dust: the same in all views, since it lies on the table.
+/// The cloth's colour, folds and dust: the same in all views, since it lies on the table.
 pub(super) struct Cloth {
+    pub colour: [f32; 3],
     waves: Vec<[f32; 4]>,
 }
 
@@ -30,7 +31,7 @@ impl Cloth {
                 [per_m * angle.cos(), per_m * angle.sin(), phase, 1.6 / (1.0 + 0.25 * k as f32)]
             })
             .collect();
-        Self { waves }
+        Self { colour: CLOTH, waves }
     }
 
     /// Brightness added at a point of the table, grey levels.
@@ -54,7 +55,7 @@ impl Table {
                 let [x, y] = [point.x as f32, point.y as f32];
                 let bright = cloth.brightness(x, y);
                 points_m.push([x, y]);
-                colours.push(CLOTH.map(|c| (c + bright * (0.7 + c / 80.0)).max(0.0)));
+                colours.push(cloth.colour.map(|c| (c + bright * (0.7 + c / 80.0)).max(0.0)));
             }
         }
         Self { points_m, colours }
