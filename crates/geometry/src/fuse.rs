@@ -13,6 +13,17 @@ pub struct Gaussian6 {
     pub covariance: Matrix6<f64>,
 }
 
+impl Gaussian6 {
+    /// The same pose and uncertainty in another frame: of `b_from_x` and `a_from_b` makes `a_from_x`.
+    pub fn moved(&self, a_from_b: &Pose) -> Self {
+        let turn = a_from_b.rotation.to_rotation_matrix();
+        let mut turn6 = Matrix6::zeros();
+        turn6.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
+        turn6.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
+        Self { mean: a_from_b * self.mean, covariance: turn6 * self.covariance * turn6.transpose() }
+    }
+}
+
 /// Why poses cannot be fused.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum FuseError {

@@ -1,14 +1,16 @@
 use crate::{
-    pixel::{Pixel, distance},
+    pixel::{Pixel, distance, dot, norm_squared},
     synthesis::{NOTHING, Synthesis},
 };
-use dreamitate_render::Facet;
+use dreamitate_render::{Facet, ToolModel};
 
 /// How much of the printed colour stays in a facet's colour: a picture's light changes colours, but a facet
 /// that may take any colour would explain anything.
 const PRINTED_SHARE: f32 = 0.2;
 /// A picture's colour farther than this from the printed one is not the facet's, levels.
 const MAX_CHANGE: f32 = 70.0;
+/// And by how much its colour may differ where only its brightness should, levels.
+const MAX_HUE_CHANGE: f32 = 40.0;
 /// Fewer pixels say nothing about a facet.
 const MIN_PIXELS: u32 = 4;
 
@@ -31,13 +33,13 @@ impl Appearance {
     /// Takes each facet's colour from the pixels that it fills, one pixel inside its border.
     pub fn fit(
         &mut self,
-        facets: &[Facet],
+        tool: &ToolModel,
         drawing: &Synthesis,
         image: &[Pixel],
         valid: &[bool],
         width: usize,
     ) {
-        self.histograms.resize_with(facets.len(), || Histogram::EMPTY);
+        self.histograms.resize_with(tool.facet_list().count(), || Histogram::EMPTY);
         self.histograms.iter_mut().for_each(Histogram::clear);
         let height = drawing.facet.len() / width;
         let area = drawing.area;
@@ -55,8 +57,7 @@ impl Appearance {
         }
         self.colours.clear();
         self.colours.extend(
-            facets
-                .iter()
+            tool.facet_list()
                 .zip(&self.histograms)
                 .map(|(facet, histogram)| mixed(facet_colour(facet), histogram.median())),
         );
@@ -72,11 +73,19 @@ pub(crate) fn facet_colour(facet: &Facet) -> Pixel {
 /// The colour of a facet that a picture shows in `seen` (if it shows it).
 pub(crate) fn mixed(printed: Pixel, seen: Option<Pixel>) -> Pixel {
     match seen {
-        Some(seen) if distance(seen, printed) <= MAX_CHANGE => {
+        Some(seen)
+            if distance(seen, printed) <= MAX_CHANGE && hue_change(seen, printed) <= MAX_HUE_CHANGE =>
+        {
             std::array::from_fn(|c| (1.0 - PRINTED_SHARE) * seen[c] + PRINTED_SHARE * printed[c])
         }
         _ => printed,
     }
+}
+
+/// How far a colour is from a printed one that is lit otherwise, levels.
+fn hue_change(seen: Pixel, printed: Pixel) -> f32 {
+    let light = dot(seen, printed) / norm_squared(printed).max(1.0);
+    distance(seen, printed.map(|level| light * level))
 }
 
 impl Histogram {

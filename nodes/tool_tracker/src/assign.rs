@@ -1,21 +1,21 @@
 use crate::{
     detect::detect,
-    levels::Levels,
+    levels::{Levels, Photo},
     refine::{Refined, Scratch},
     view_model::ViewModel,
 };
 use rayon::prelude::*;
 
 /// Two tools are never nearer than this, metres.
-const APART_M: f64 = 0.05;
+pub(crate) const APART_M: f64 = 0.05;
 
-/// Finds all tools in one frame: the cheapest assignment of regions to tools, as its energy and a pose a tool.
+/// Finds all tools in one frame: the assignment of regions to tools that explains most: a pose a tool.
 pub(crate) fn assign(
     model: &ViewModel,
     frame: &Levels,
-    photo: &Levels,
+    photo: &Photo,
     regions: &[[f32; 2]],
-) -> Option<(f64, Vec<Refined>)> {
+) -> Option<Vec<Refined>> {
     let tools = model.tools.len();
     let jobs: Vec<(usize, [f32; 2])> =
         (0..tools).flat_map(|tool| regions.iter().map(move |region| (tool, *region))).collect();
@@ -30,18 +30,18 @@ pub(crate) fn assign(
     if table.len() == tools {
         extend(&table, &mut Vec::new(), 0.0, &mut best);
     }
-    best
+    best.map(|(_, chosen)| chosen)
 }
 
 fn extend(
     table: &[&[Option<Refined>]],
     chosen: &mut Vec<Refined>,
-    energy: f64,
+    gain: f64,
     best: &mut Option<(f64, Vec<Refined>)>,
 ) {
     let Some(row) = table.get(chosen.len()) else {
-        if best.as_ref().is_none_or(|(least, _)| energy < *least) {
-            *best = Some((energy, chosen.clone()));
+        if best.as_ref().is_none_or(|(most, _)| gain > *most) {
+            *best = Some((gain, chosen.clone()));
         }
         return;
     };
@@ -51,7 +51,7 @@ fn extend(
         });
         if apart {
             chosen.push(candidate.clone());
-            extend(table, chosen, energy + candidate.energy, best);
+            extend(table, chosen, gain + candidate.gain, best);
             chosen.pop();
         }
     }

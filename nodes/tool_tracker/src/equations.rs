@@ -1,5 +1,5 @@
 use crate::{
-    pixel::{Area, Pixel, difference, dot, norm_squared},
+    pixel::{Area, Pixel, change_squared, difference, dot, norm_squared},
     points::{Motion, Point},
     synthesis::Synthesis,
 };
@@ -8,9 +8,11 @@ use dreamitate_render::Window;
 use nalgebra::{Matrix6, Vector6};
 
 /// Differences count up to this in the energy, levels: what covers the tool must not decide.
-const ENERGY_CAP: f32 = 120.0;
+pub(crate) const ENERGY_CAP: f32 = 120.0;
 /// Outside the outline larger differences are something else: the object held, the other tool.
 const OUTSIDE_CAP: f32 = 110.0;
+/// How much a pixel of the untracked part counts when poses are compared; it never moves them.
+pub(crate) const UNTRACKED_WEIGHT: f32 = 0.25;
 /// A drawing that is flatter than this at a pixel says nothing about motion, squared levels a pixel.
 const MIN_GRADIENT_SQUARED: f32 = 1.0;
 /// Fewer pixels inside the outline are no tool.
@@ -26,6 +28,13 @@ pub(crate) struct NormalEquations {
     pub energy: f64,
     /// Mean colour difference inside the outline, levels.
     pub residual: f64,
+    /// By how much the drawing explains the picture better than the photo alone does: a difference of sums of squares.
+    pub gain: f64,
+    /// Pixels compared.
+    pub count: f64,
+    /// The part of what differs from the photo inside the outline that the drawing explains; below 0 if the photo
+    /// explains more.
+    pub explained: f64,
     /// Mean squared difference of one channel inside and around the outline.
     pub variance: f64,
 }
@@ -34,6 +43,8 @@ pub(crate) struct NormalEquations {
 pub(crate) struct Comparison<'a> {
     pub image: &'a [Pixel],
     pub painted: &'a [Pixel],
+    /// What is behind the tool, blurred as the others are.
+    pub background: &'a [Pixel],
     pub valid: &'a [bool],
     pub drawing: &'a Synthesis,
     pub camera: &'a PinholeCamera,
@@ -49,7 +60,7 @@ impl Comparison<'_> {
     /// Sets up the equations at the pose at which the drawing was made, and keeps the pixels that take part as
     /// `points`. `None` where too little of the tool is seen.
     pub fn linearise(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
-        let Self { image, painted, valid, drawing, window, .. } = *self;
+        let Self { image, painted, background, valid, drawing, window, .. } = *self;
         let width = window.width;
         let motion = Motion::new(self.camera, camera_from_tool);
         let first = [
@@ -63,13 +74,21 @@ impl Comparison<'_> {
         let mut descent = [0f64; 8];
         let (mut energy, mut count) = (0f64, 0u32);
         let (mut inside_sum, mut inside_count) = (0f64, 0u32);
+        let (mut gain, mut inside_before, mut inside_after) = (0f64, 0f64, 0f64);
         for y in self.area.y0.max(1)..self.area.y1.min(window.height - 1) {
             let mut row_hessian = [[0f32; 8]; 6];
             let mut row_descent = [0f32; 8];
             let (mut row_energy, mut row_inside) = (0f32, 0f32);
+            let (mut row_gain, mut row_before, mut row_after) = (0f32, 0f32, 0f32);
             for x in self.area.x0.max(1)..self.area.x1.min(width - 1) {
                 let at = y * width + x;
                 let nearness = drawing.nearness[at];
+                if drawing.hides(at) && valid[at] {
+                    let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
+                    let after = norm_squared(difference(image[at], painted[at])).min(ENERGY_CAP * ENERGY_CAP);
+                    row_gain += UNTRACKED_WEIGHT * (before - after);
+                    continue;
+                }
                 if nearness == 0.0 || !valid[at] {
                     continue;
                 }
@@ -83,7 +102,11 @@ impl Comparison<'_> {
                 row_energy += capped;
                 count += 1;
                 if inside {
+                    let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
+                    row_gain += before - capped;
                     row_inside += capped.sqrt();
+                    row_before += before;
+                    row_after += capped;
                     inside_count += 1;
                 }
                 let along_x = half_difference(painted[at + 1], painted[at - 1]);
@@ -116,6 +139,9 @@ impl Comparison<'_> {
             }
             energy += f64::from(row_energy);
             inside_sum += f64::from(row_inside);
+            gain += f64::from(row_gain);
+            inside_before += f64::from(row_before);
+            inside_after += f64::from(row_after);
             for (sum, row) in hessian.iter_mut().zip(row_hessian) {
                 sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(value));
             }
@@ -130,6 +156,9 @@ impl Comparison<'_> {
             descent: Vector6::from_fn(|i, _| descent[i]),
             energy: mean.sqrt(),
             residual: inside_sum / f64::from(inside_count),
+            gain,
+            count: f64::from(count),
+            explained: 1.0 - inside_after / inside_before.max(1.0),
             variance: mean / 3.0,
         })
     }

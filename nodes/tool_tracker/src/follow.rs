@@ -1,6 +1,6 @@
 use crate::{
     detect::{descend_all, detect},
-    levels::Levels,
+    levels::{Levels, Photo},
     refine::Scratch,
     view_model::ViewModel,
 };
@@ -31,7 +31,7 @@ impl Follower {
         &mut self,
         model: &ViewModel,
         (number, frame): (usize, &Levels),
-        photo: &Levels,
+        photo: &Photo,
         regions: &[[f32; 2]],
         scratch: &mut Scratch,
     ) -> TrackedPose {
@@ -40,7 +40,7 @@ impl Follower {
         let mut found = descend_all(&scene, &self.guesses(model, &near), GLANCED, GUESSES, scratch);
         if !found.as_ref().is_some_and(|found| model.is_trusted(found)) {
             let again = near.iter().filter_map(|at| detect(&scene, model.bank(self.tool), *at, scratch));
-            found = found.into_iter().chain(again).min_by(|a, b| a.energy.total_cmp(&b.energy));
+            found = found.into_iter().chain(again).max_by(|a, b| a.gain.total_cmp(&b.gain));
         }
         let pose = model.judged(number, found);
         if pose.status == Status::Accepted {

@@ -1,4 +1,9 @@
-use crate::{pixel::Pixel, skin::skin_mask};
+use crate::{
+    blur::blur,
+    pixel::{Area, Pixel},
+    refine::{COARSE, FINE, MIDDLE, Stage},
+    skin::skin_mask,
+};
 use dreamitate_geometry::PinholeCamera;
 use dreamitate_render::Window;
 use image::RgbImage;
@@ -17,6 +22,39 @@ pub(crate) struct Level {
 /// A picture at full, half and quarter size.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels([Level; 3]);
+
+/// The photo, and blurred as the stages of the descent want it.
+#[derive(Clone, Debug)]
+pub(crate) struct Photo {
+    pub levels: Levels,
+    blurred: Vec<(Scale, f32, Vec<Pixel>)>,
+}
+
+impl Photo {
+    pub fn of(image: &RgbImage) -> Self {
+        let levels = Levels::with_skin(image, vec![false; (image.width() * image.height()) as usize]);
+        let mut scratch = Vec::new();
+        let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
+            let level = levels.at(scale);
+            let mut picture: Vec<Pixel> = level.rgb.iter().map(|pixel| pixel.map(f32::from)).collect();
+            let all = Area { x0: 0, y0: 0, x1: level.width, y1: level.height };
+            blur(&mut picture, level.width, all, sigma_px, &mut scratch);
+            (scale, sigma_px, picture)
+        });
+        Self { levels, blurred: blurred.into() }
+    }
+
+    /// Copies a window of the blurred photo; pixels outside the image repeat its border.
+    pub fn crop_blurred(&self, stage: &Stage, window: Window, out: &mut Vec<Pixel>) {
+        let level = self.levels.at(stage.scale);
+        let known =
+            self.blurred.iter().find(|(scale, sigma, _)| (*scale, *sigma) == (stage.scale, stage.sigma_px));
+        match known {
+            Some((.., picture)) => level.crop(picture, window, out, |pixel| pixel),
+            None => level.crop_rgb(window, out),
+        }
+    }
+}
 
 /// How much smaller a level is than the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +79,17 @@ impl Scale {
 }
 
 impl Levels {
-    pub fn of(image: &RgbImage) -> Self {
+    /// The levels of a frame after a photo of the same size, and what it shows of skin: nothing that has the tools' colours.
+    pub fn of(image: &RgbImage, photo: &Photo, palette: &[Pixel]) -> Self {
+        Self::with_skin(image, skin_mask(image, &photo.levels.at(Scale::Full).rgb, palette))
+    }
+
+    fn with_skin(image: &RgbImage, skin: Vec<bool>) -> Self {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
             rgb: image.pixels().map(|p| [p.0[0], p.0[1], p.0[2], 0]).collect(),
-            skin: skin_mask(image),
+            skin,
         };
         let half = full.halved();
         let quarter = half.halved();
@@ -97,14 +140,18 @@ impl Level {
 
     /// Copies a window's colours; pixels outside the image repeat its border.
     pub fn crop_rgb(&self, window: Window, out: &mut Vec<Pixel>) {
+        self.crop(&self.rgb, window, out, |pixel| pixel.map(f32::from));
+    }
+
+    fn crop<T: Copy>(&self, picture: &[T], window: Window, out: &mut Vec<Pixel>, pixel: impl Fn(T) -> Pixel) {
         out.clear();
         out.reserve(window.width * window.height);
+        let (left, inside, right) = self.columns(window);
         for y in window.y_px..window.y_px + window.height as i32 {
-            let row = &self.rgb[y.clamp(0, self.height as i32 - 1) as usize * self.width..][..self.width];
-            let (left, inside, right) = self.columns(window);
-            out.extend(std::iter::repeat_n(row[0].map(f32::from), left));
-            out.extend(row[inside].iter().map(|pixel| pixel.map(f32::from)));
-            out.extend(std::iter::repeat_n(row[self.width - 1].map(f32::from), right));
+            let row = &picture[y.clamp(0, self.height as i32 - 1) as usize * self.width..][..self.width];
+            out.extend(std::iter::repeat_n(pixel(row[0]), left));
+            out.extend(row[inside.clone()].iter().map(|value| pixel(*value)));
+            out.extend(std::iter::repeat_n(pixel(row[self.width - 1]), right));
         }
     }
 
@@ -139,7 +186,7 @@ mod tests {
     #[test]
     fn a_window_beyond_the_image_repeats_its_border_and_does_not_count_there() {
         let image = RgbImage::from_fn(4, 3, |x, y| image::Rgb([10 * x as u8, 10 * y as u8, 200]));
-        let levels = Levels::of(&image);
+        let levels = Photo::of(&image).levels;
         let level = levels.at(Scale::Full);
         let (mut colours, mut valid) = (Vec::new(), Vec::new());
         for (x_px, y_px) in [(-2, -1), (2, 1), (-9, 0), (9, 0), (0, 7)] {

@@ -1,5 +1,10 @@
 use crate::{
-    assign::assign, detect::regions, follow::Follower, levels::Levels, refine::Scratch, tracker::TrackError,
+    assign::assign,
+    detect::regions,
+    follow::Follower,
+    levels::{Levels, Photo},
+    refine::Scratch,
+    tracker::TrackError,
     view_model::ViewModel,
 };
 use dreamitate_track::{Status, TrackedPose};
@@ -13,7 +18,7 @@ const PATIENCE: usize = 3;
 /// Follows the tools through one view frame by frame, as they come, for as long as they come.
 pub struct LiveTracker {
     model: Arc<ViewModel>,
-    photo: Levels,
+    photo: Photo,
     /// A follower a tool, and since how many frames it has not seen it; empty until all tools are found.
     followers: Vec<(Follower, usize)>,
     scratch: Vec<Scratch>,
@@ -28,7 +33,7 @@ impl LiveTracker {
     pub fn new(model: Arc<ViewModel>, photo: &RgbImage) -> Result<Self, TrackError> {
         check_size(&model, photo)?;
         let scratch = model.tools.iter().map(|_| Scratch::default()).collect();
-        Ok(Self { model, photo: Levels::of(photo), followers: Vec::new(), scratch, next: 1 })
+        Ok(Self { model, photo: Photo::of(photo), followers: Vec::new(), scratch, next: 1 })
     }
 
     /// The tools' poses in the next frame, in the order of the tools; lost ones say why. Frames count from 1.
@@ -40,15 +45,15 @@ impl LiveTracker {
         check_size(model, frame)?;
         let number = self.next;
         self.next += 1;
-        let frame = Levels::of(frame);
-        let near = regions(&model.tools, &model.camera, model.table_distance_m, &frame, &self.photo);
+        let frame = Levels::of(frame, &self.photo, &model.palette);
+        let near = regions(model, &frame, &self.photo);
         if self.followers.iter().any(|(_, missed)| *missed >= PATIENCE) {
             self.followers.clear();
         }
         if self.followers.is_empty() {
             let found = assign(model, &frame, &self.photo, &near)
-                .filter(|(_, poses)| poses.iter().all(|pose| model.is_trusted(pose)));
-            let Some((_, poses)) = found else {
+                .filter(|poses| poses.iter().all(|pose| model.is_trusted(pose)));
+            let Some(poses) = found else {
                 let lost = || TrackedPose::lost(number, "not all tools are found yet");
                 return Ok(model.tools.iter().map(|_| lost()).collect());
             };

@@ -5,11 +5,10 @@ use anyhow::Context;
 use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
 use dreamitate_clip::clip_from_message;
 use dreamitate_config::{ConfigFolder, Task};
-use dreamitate_geometry::{Gaussian6, Pose, View};
+use dreamitate_geometry::View;
 use dreamitate_msgs::dreamitate_msgs as msgs;
 use dreamitate_render::ToolModel;
 use dreamitate_track::{Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message};
-use nalgebra::Matrix6;
 use std::{path::PathBuf, sync::Arc};
 
 struct Parameters {
@@ -22,7 +21,6 @@ struct Parameters {
 /// A clip that was tracked, kept for the rounds with priors.
 struct Tracked {
     clip_id: String,
-    camera_from_world: Pose,
     model: Arc<ViewModel>,
     tracker: Arc<ViewTracker>,
     tracks: Vec<ToolTrack>,
@@ -50,6 +48,11 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             config_dir: p
                 .declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
             settings: TrackerSettings {
+                min_explained: p.declare(
+                    Declaration::new("min_explained", defaults.min_explained)
+                        .about("least part of what changed inside the outline that a pose must explain")
+                        .range(0.0, 1.0),
+                )?,
                 max_residual: p.declare(
                     Declaration::new("max_residual", defaults.max_residual)
                         .unit("levels")
@@ -158,13 +161,7 @@ async fn first_round(
         let accepted: usize =
             tracks.iter().flat_map(|t| &t.poses).filter(|p| p.status == Status::Accepted).count();
         tracing::info!("{}: {view} view: {accepted} poses accepted", clip.id);
-        Ok(Tracked {
-            clip_id: clip.id.clone(),
-            camera_from_world: picture.world_from_camera.inverse(),
-            model,
-            tracker: Arc::new(tracker),
-            tracks,
-        })
+        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), tracks })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
 }
@@ -175,23 +172,8 @@ async fn next_round(
     prior: &msgs::ToolTrajectory,
 ) -> anyhow::Result<ToolTrack> {
     let fused = fused_from_message(prior)?;
-    let camera_from_world = tracked.camera_from_world;
-    let turn = camera_from_world.rotation.to_rotation_matrix();
-    let mut turn6 = Matrix6::zeros();
-    turn6.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
-    turn6.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
-    let mut priors: Vec<Option<Gaussian6>> = vec![None; tracked.tracker.frame_count()];
-    for pose in fused.poses {
-        // A frame beyond the clip's is nobody's prior.
-        if let Some(prior) = priors.get_mut(pose.frame) {
-            *prior = pose.world_from_tool.map(|in_world| Gaussian6 {
-                mean: camera_from_world * in_world.mean,
-                covariance: turn6 * in_world.covariance * turn6.transpose(),
-            });
-        }
-    }
     let (tracker, track) = (tracked.tracker.clone(), tracked.tracks[tool].clone());
-    tokio::task::spawn_blocking(move || tracker.track_with_prior(tool, &track, &priors))
+    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &fused))
         .await
         .context("tracking stopped")
 }

@@ -24,6 +24,16 @@ pub(crate) fn dot(a: Pixel, b: Pixel) -> f32 {
     (product[0] + product[2]) + (product[1] + product[3])
 }
 
+/// By how much a pixel changed against the photo, squared levels; a shadow is no change.
+#[inline]
+pub(crate) fn change_squared(seen: Pixel, photo: Pixel) -> f32 {
+    let light = (dot(seen, photo) / norm_squared(photo).max(1.0)).clamp(DEEPEST_SHADOW, 1.0);
+    norm_squared(difference(seen, photo.map(|level| light * level)))
+}
+
+/// The darkest shadow leaves this part of the light.
+const DEEPEST_SHADOW: f32 = 0.6;
+
 /// A rectangle of a window's pixels: first column and row, and those after the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Area {

@@ -2,7 +2,7 @@ use crate::{
     appearance::Appearance,
     blur::{blur, reach_px},
     equations::Comparison,
-    levels::{Levels, Scale},
+    levels::{Levels, Photo, Scale},
     pixel::{Area, Pixel},
     points::{Picture, Point},
     synthesis::Synthesis,
@@ -18,7 +18,7 @@ pub(crate) struct Scene<'a> {
     pub camera: &'a PinholeCamera,
     pub frame: &'a Levels,
     /// The photo: what is behind the tool.
-    pub background: &'a Levels,
+    pub background: &'a Photo,
 }
 
 /// One step of the descent from coarse to fine.
@@ -57,6 +57,11 @@ pub(crate) struct Refined {
     pub pose: Pose,
     /// RMS colour difference over the outline and its surroundings, levels.
     pub energy: f64,
+    /// By how much it explains the picture better than the photo alone does, a difference of sums of squares; only for
+    /// comparing poses in one picture at one scale.
+    pub gain: f64,
+    /// The part of what changed inside the outline that it explains.
+    pub explained: f64,
     /// Mean colour difference inside the outline, levels.
     pub residual: f64,
     pub information: Matrix6<f64>,
@@ -85,6 +90,7 @@ pub(crate) struct Scratch {
     sharp: Vec<Pixel>,
     image: Vec<Pixel>,
     background: Vec<Pixel>,
+    behind: Vec<Pixel>,
     valid: Vec<bool>,
     painted: Vec<Pixel>,
     blurred: Vec<Pixel>,
@@ -130,12 +136,14 @@ fn descend(
     let half_weight = 25.0 * (1.0 + 0.3 * stage.sigma_px * stage.scale.factor() as f32);
     // A full picture has more points than a move needs.
     let point_step = if stage.scale == Scale::Full { 2 } else { 1 };
-    let Scratch { drawing, appearance, sharp, image, background, valid, painted, blurred, points } = scratch;
+    let Scratch { drawing, appearance, sharp, image, background, behind, valid, painted, blurred, points } =
+        scratch;
     level.crop_rgb(window, sharp);
     level.crop_valid(window, valid);
-    scene.background.at(stage.scale).crop_rgb(window, background);
+    scene.background.levels.at(stage.scale).crop_rgb(window, background);
     image.clone_from(sharp);
     blur(image, width, all, stage.sigma_px, blurred);
+    scene.background.crop_blurred(&stage, window, behind);
 
     let mut best: Option<Refined> = None;
     let mut damping = 1e-3;
@@ -147,7 +155,7 @@ fn descend(
         if !drawing.draw(scene.tool, &camera, &trial, window) {
             break;
         }
-        appearance.fit(scene.tool.facets.list(), drawing, sharp, valid, width);
+        appearance.fit(scene.tool, drawing, sharp, valid, width);
         let surroundings = drawing.area.grown(surround + 1, width, height);
         let area = surroundings.grown(reach, width, height);
         drawing.paint(&appearance.colours, background, width, area, painted);
@@ -156,6 +164,7 @@ fn descend(
         let compared = Comparison {
             image,
             painted,
+            background: behind,
             valid,
             drawing,
             camera: &camera,
@@ -176,6 +185,8 @@ fn descend(
             best = Some(Refined {
                 pose: trial,
                 energy,
+                gain: system.gain - strain * PRIOR_LEVELS_SQUARED * system.count,
+                explained: system.explained,
                 residual: system.residual,
                 information,
                 visible_fraction: drawing.visible_fraction(valid, width),

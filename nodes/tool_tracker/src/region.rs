@@ -1,42 +1,58 @@
 use crate::{
-    appearance::facet_colour,
     levels::Level,
-    pixel::{Pixel, distance},
+    pixel::{Pixel, change_squared, distance},
 };
-use dreamitate_render::ToolModel;
 
 /// A pixel that differs from the photo by less than this is the photo's, levels.
 const CHANGED: f32 = 30.0;
 /// How far a picture's colour may lie from a printed one, one standard deviation, levels.
 const COLOUR_SPREAD: f32 = 40.0;
+/// Printed colours that are nearer than this count as one, levels.
+const SAME_COLOUR: f32 = 60.0;
+/// How much more of a square a colour may fill than its equal part; and how much of a square a tool fills.
+const COLOUR_SLACK: f32 = 0.1;
+const FILLED: f32 = 0.6;
 /// Bins of the photo's histogram along each channel.
 const BINS: usize = 8;
 
-/// Returns how much each pixel of a quarter-size picture looks like a tool that was not in the photo, 0 to 1:
-/// it changed, it is not skin, and its colour is likelier under the tool's printed colours than in the photo.
-pub(crate) fn likeness(tools: &[ToolModel], frame: &Level, photo: &Level) -> Vec<f32> {
+/// How much each pixel of a quarter-size picture looks like a tool that was not in the photo.
+pub(crate) struct Likeness {
+    width: usize,
+    /// 0 to 1 a pixel: it changed, it is not skin, and its colour is likelier under the tools' colours than in the photo.
+    of_tool: Vec<f32>,
+    /// For each colour of the tools the part of `of_tool` in the pixels that have it, summed from the upper left.
+    sums: Vec<Vec<f32>>,
+}
+
+/// Looks for the tools' colours, `palette`, in a frame.
+pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Likeness {
     let mut histogram = vec![1e-4f32; BINS * BINS * BINS];
     let share = 1.0 / (photo.width * photo.height) as f32;
     for pixel in &photo.rgb {
         histogram[bin(pixel)] += share;
     }
-    let palette: Vec<Pixel> = tools.iter().flat_map(|tool| tool.facets.list()).map(facet_colour).collect();
-    frame
-        .rgb
-        .iter()
-        .zip(&photo.rgb)
-        .zip(&frame.skin)
-        .map(|((pixel, before), &skin)| {
-            let seen: Pixel = pixel.map(f32::from);
-            if skin || distance(seen, before.map(f32::from)) < CHANGED {
-                return 0.0;
-            }
-            let nearest = palette.iter().map(|p| distance(*p, seen)).fold(f32::MAX, f32::min);
-            // Both as shares of a bin's volume of colours.
-            let of_tool = (-0.5 * (nearest / COLOUR_SPREAD).powi(2)).exp() / palette.len() as f32;
-            of_tool / (of_tool + histogram[bin(pixel)])
-        })
-        .collect()
+    let mut colours: Vec<Pixel> = Vec::new();
+    for colour in palette {
+        if colours.iter().all(|known| distance(*known, *colour) > SAME_COLOUR) {
+            colours.push(*colour);
+        }
+    }
+    let mut of_tool = vec![0f32; frame.rgb.len()];
+    let mut of_colour = vec![vec![0f32; frame.rgb.len()]; colours.len()];
+    for (at, ((pixel, before), &skin)) in frame.rgb.iter().zip(&photo.rgb).zip(&frame.skin).enumerate() {
+        let seen: Pixel = pixel.map(f32::from);
+        if skin || change_squared(seen, before.map(f32::from)) < CHANGED * CHANGED {
+            continue;
+        }
+        let distances = colours.iter().map(|colour| distance(*colour, seen)).enumerate();
+        let Some((colour, nearest)) = distances.min_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
+        // Both as shares of a bin's volume of colours.
+        let under_tool = (-0.5 * (nearest / COLOUR_SPREAD).powi(2)).exp() / colours.len() as f32;
+        of_tool[at] = under_tool / (under_tool + histogram[bin(pixel)]);
+        of_colour[colour][at] = of_tool[at];
+    }
+    let sums = of_colour.iter().map(|values| integral(values, frame.width)).collect();
+    Likeness { width: frame.width, of_tool, sums }
 }
 
 fn bin(pixel: &[u8; 4]) -> usize {
@@ -44,28 +60,34 @@ fn bin(pixel: &[u8; 4]) -> usize {
     (part(pixel[0]) * BINS + part(pixel[1])) * BINS + part(pixel[2])
 }
 
-/// Returns up to `most` pixels around which a disc of `radius_px` holds most likeness, best first, no two
-/// nearer than the radius.
-pub(crate) fn centres(likeness: &[f32], width: usize, radius_px: f32, most: usize) -> Vec<[f32; 2]> {
-    let height = likeness.len() / width;
+/// Returns up to `most` pixels around which a square of `radius_px` holds most likeness, best first, no two
+/// nearer than the radius. A single colour does not count for more than its part of the square: a dark sleeve is no
+/// tool with dark print.
+pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[f32; 2]> {
+    let width = likeness.width;
+    let height = likeness.of_tool.len() / width;
     let reach = radius_px.ceil() as i32;
-    let sums = integral(likeness, width);
-    let box_sum = |x: i32, y: i32| {
+    let area = (2.0 * radius_px).powi(2);
+    let most_of_a_colour = area * (1.0 / likeness.sums.len().max(1) as f32 + COLOUR_SLACK).min(1.0) * FILLED;
+    let box_sum = |x: i32, y: i32| -> f32 {
         let clamp = |v: i32, end: usize| v.clamp(0, end as i32) as usize;
         let (x0, x1) = (clamp(x - reach, width), clamp(x + reach + 1, width));
         let (y0, y1) = (clamp(y - reach, height), clamp(y + reach + 1, height));
-        let at = |x: usize, y: usize| sums[y * (width + 1) + x];
-        at(x1, y1) + at(x0, y0) - at(x1, y0) - at(x0, y1)
+        let of_colour = |sums: &Vec<f32>| {
+            let at = |x: usize, y: usize| sums[y * (width + 1) + x];
+            (at(x1, y1) + at(x0, y0) - at(x1, y0) - at(x0, y1)).min(most_of_a_colour)
+        };
+        likeness.sums.iter().map(of_colour).sum()
     };
     let mut left: Vec<(f32, i32, i32)> = (0..height as i32)
         .flat_map(|y| (0..width as i32).map(move |x| (x, y)))
         .map(|(x, y)| (box_sum(x, y), x, y))
-        .filter(|(sum, ..)| *sum > 0.15 * (2.0 * radius_px).powi(2))
+        .filter(|(sum, ..)| *sum > 0.15 * area)
         .collect();
     left.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)).then(a.1.cmp(&b.1)));
     let mut chosen: Vec<[f32; 2]> = Vec::new();
     for (_, x, y) in left {
-        let centre = centroid(likeness, width, [x, y], reach);
+        let centre = centroid(&likeness.of_tool, width, [x, y], reach);
         let apart = |other: &[f32; 2]| {
             (other[0] - centre[0]).hypot(other[1] - centre[1]) > 1.4 * radius_px
                 && (other[0] - x as f32).hypot(other[1] - y as f32) > 1.4 * radius_px
@@ -122,7 +144,8 @@ mod tests {
                 }
             }
         }
-        let mut found = centres(&likeness, width, 9.0, 4);
+        let sums = vec![integral(&likeness, width)];
+        let mut found = centres(&Likeness { width, of_tool: likeness, sums }, 9.0, 4);
         found.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!((found[0][0] - 20.0).abs() < 1.0 && (found[1][1] - 20.0).abs() < 1.0, "{found:?}");
@@ -130,6 +153,8 @@ mod tests {
 
     #[test]
     fn an_unchanged_picture_has_no_centre() {
-        assert!(centres(&vec![0.0; 6000], 100, 9.0, 4).is_empty());
+        let nothing = vec![0.0; 6000];
+        let sums = vec![integral(&nothing, 100)];
+        assert!(centres(&Likeness { width: 100, of_tool: nothing, sums }, 9.0, 4).is_empty());
     }
 }

@@ -3,6 +3,8 @@ use dreamitate_geometry::ViewTie;
 /// The limits of the tracker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackerSettings {
+    /// A pose that explains less of what changed inside its outline is rejected.
+    pub min_explained: f64,
     /// A pose whose residual is larger is rejected: mean colour difference inside the tool's outline, in levels
     /// of 0 to 255 over the three channels.
     pub max_residual: f64,
@@ -14,6 +16,11 @@ pub struct TrackerSettings {
 
 impl Default for TrackerSettings {
     fn default() -> Self {
-        Self { max_residual: 45.0, min_visible_fraction: 0.45, view_tie: ViewTie::DREAMED }
+        Self {
+            min_explained: 0.35,
+            max_residual: 70.0,
+            min_visible_fraction: 0.3,
+            view_tie: ViewTie::DREAMED,
+        }
     }
 }

@@ -1,18 +1,30 @@
+use crate::pixel::{Pixel, change_squared, distance};
 use image::RgbImage;
 
-/// Returns which pixels show skin, row by row: an ellipse-like box of chrominance, opened and dilated.
+/// A pixel that differs from the photo by less is the table's, whatever its colour, levels.
+const CHANGED: f32 = 25.0;
+/// A pixel that is as near to one of the tool's colours is the tool's, levels.
+const OF_TOOL: f32 = 30.0;
+
+/// Returns which pixels show skin, row by row: a box of chrominance, opened and dilated, where the picture changed
+/// against the photo and does not have the tools' colours.
 ///
-/// Bounds in YCbCr (BT.601): Y > 60, 137 < Cr < 185, 85 < Cb < 130.
-pub(crate) fn skin_mask(image: &RgbImage) -> Vec<bool> {
+/// Bounds in YCbCr (BT.601): Y > 35, 137 < Cr < 185, 85 < Cb < 130. They hold light and dark skin; gloves are not
+/// found here.
+pub(crate) fn skin_mask(image: &RgbImage, photo: &[[u8; 4]], palette: &[Pixel]) -> Vec<bool> {
     let (w, h) = (image.width() as usize, image.height() as usize);
     let raw: Vec<bool> = image
         .pixels()
-        .map(|pixel| {
+        .zip(photo)
+        .map(|(pixel, before)| {
             let [r, g, b] = pixel.0.map(f32::from);
             let y = 0.299 * r + 0.587 * g + 0.114 * b;
             let cr = 128.0 + 0.713 * (r - y);
             let cb = 128.0 + 0.564 * (b - y);
-            y > 60.0 && cr > 137.0 && cr < 185.0 && cb > 85.0 && cb < 130.0
+            let skin = y > 35.0 && cr > 137.0 && cr < 185.0 && cb > 85.0 && cb < 130.0;
+            let seen = [r, g, b, 0.0];
+            skin && change_squared(seen, before.map(f32::from)) > CHANGED * CHANGED
+                && palette.iter().all(|colour| distance(*colour, seen) > OF_TOOL)
         })
         .collect();
     let opened = dilate(&erode(&raw, w, h, 1), w, h, 1);
@@ -54,19 +66,30 @@ mod tests {
             }
         }
         image.put_pixel(30, 30, image::Rgb([200, 150, 130]));
-        let mask = skin_mask(&image);
+        let mask = skin_mask(&image, &[[20, 25, 30, 0]; 1600], &[]);
         assert!(mask[15 * 40 + 15]);
         assert!(!mask[30 * 40 + 30]);
         assert!(!mask[5 * 40 + 30]);
     }
 
     #[test]
-    fn the_tools_own_colours_are_not_skin() {
+    fn neither_a_table_of_skins_colour_nor_a_tool_of_it_is_skin() {
+        let image = RgbImage::from_pixel(9, 9, image::Rgb([200, 150, 130]));
+        let (same, black) = ([[200, 150, 130, 0]; 81], [[0; 4]; 81]);
+        assert!(skin_mask(&image, &black, &[]).contains(&true));
+        assert!(!skin_mask(&image, &same, &[]).contains(&true));
+        assert!(!skin_mask(&image, &black, &[[190.0, 160.0, 130.0, 0.0]]).contains(&true));
+    }
+
+    #[test]
+    fn skin_of_all_tones_is_found_and_the_tracking_boxs_colours_are_not() {
+        let found =
+            |colour| skin_mask(&RgbImage::from_pixel(9, 9, image::Rgb(colour)), &[[0; 4]; 81], &[])[40];
+        for skin in [[222, 184, 168], [198, 150, 122], [150, 104, 78], [92, 62, 48]] {
+            assert!(found(skin), "{skin:?}");
+        }
         for colour in [[10, 105, 196], [245, 246, 248], [53, 48, 60], [160, 157, 170]] {
-            assert!(
-                !skin_mask(&RgbImage::from_pixel(9, 9, image::Rgb(colour))).contains(&true),
-                "{colour:?}"
-            );
+            assert!(!found(colour), "{colour:?}");
         }
     }
 }

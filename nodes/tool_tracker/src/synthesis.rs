@@ -19,6 +19,8 @@ pub(crate) struct Synthesis {
     pub facet: Vec<u8>,
     /// Inverse depth of the tool in each pixel, 1/m; grown past the outline by [`Self::grow`]; 0 where unknown.
     pub nearness: Vec<f32>,
+    /// Pixels that the untracked part touches; empty without one.
+    pub hidden: Vec<bool>,
     /// Where the tool is drawn.
     pub area: Area,
     carried: Vec<Carried>,
@@ -72,9 +74,22 @@ impl Synthesis {
         self.area = area;
         let facets = &mut self.sample_facet;
         let nearness = &mut self.sample_nearness;
-        rasterise(&tool.mesh, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
-            facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
+        rasterise(&tool.tracked, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
+            facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
         });
+        self.hidden.clear();
+        let first_untracked = tool.facets.list().len() as u8;
+        if let Some((untracked, of_untracked)) = &tool.untracked {
+            rasterise(untracked, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
+                let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
+                facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
+            });
+            self.hidden.resize(pixels, false);
+            let is_untracked = |facet: u8| (first_untracked..NOTHING).contains(&facet);
+            for (index, _) in facets.iter().enumerate().filter(|(_, facet)| is_untracked(**facet)) {
+                self.hidden[index / columns / SAMPLES * window.width + index % columns / SAMPLES] = true;
+            }
+        }
         for y in area.y0..area.y1 {
             let (row, first) = (y * window.width, y * SAMPLES * columns);
             let above = &self.sample_facet[first..first + columns];
@@ -84,8 +99,8 @@ impl Synthesis {
             for x in area.x0..area.x1 {
                 let i = x * SAMPLES;
                 let facets = [above[i], above[i + 1], below[i], below[i + 1]];
-                let coverage = facets.iter().map(|f| u8::from(*f != NOTHING)).sum();
-                if coverage > 0 {
+                let coverage: u8 = facets.iter().map(|f| u8::from(*f < first_untracked)).sum();
+                if facets != [NOTHING; 4] {
                     self.coverage[row + x] = coverage;
                     let same = facets.iter().all(|f| *f == facets[0]);
                     self.facet[row + x] = if same { facets[0] } else { NOTHING };
@@ -113,7 +128,7 @@ impl Synthesis {
         let columns = width * SAMPLES;
         for row in self.area.rows(width) {
             for at in row {
-                if self.coverage[at] == 0 {
+                if self.coverage[at] == 0 && !self.hides(at) {
                     continue;
                 }
                 if self.facet[at] != NOTHING {
@@ -156,6 +171,12 @@ impl Synthesis {
         };
         sweep(&mut area.rows(width));
         sweep(&mut area.rows(width).rev());
+    }
+
+    /// Whether the untracked part touches a pixel.
+    #[inline]
+    pub fn hides(&self, at: usize) -> bool {
+        !self.hidden.is_empty() && self.hidden[at]
     }
 
     /// The part of the tool's area that is valid: in the image and not skin.

@@ -1,7 +1,10 @@
 use crate::{
     appearance::{facet_colour, mixed},
-    levels::Level,
-    pixel::distance,
+    equations::{ENERGY_CAP, UNTRACKED_WEIGHT},
+    levels::{Level, Scale},
+    pixel::{change_squared, distance},
+    refine::Scene,
+    synthesis::NOTHING,
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::{ToolModel, Window, rasterise};
@@ -29,8 +32,8 @@ struct Template {
     distance: f64,
     /// Pixels relative to the tool's origin, and the facet that each shows.
     pixels: Vec<(i16, i16, u8)>,
-    /// Their mean.
-    middle: [i32; 2],
+    /// Their mean; and that of the whole tool, if not all of it is tracked.
+    middles: Vec<[i32; 2]>,
 }
 
 /// Drawings of a tool at all attitudes that its `facing` allows.
@@ -49,27 +52,35 @@ impl TemplateBank {
                 let distance = part * table_distance_m;
                 let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance).into(), ray_from_tool);
                 // Drawn at the principal point, in the middle of a camera with room around it.
-                let Some(window) = Window::around(&tool.mesh, &camera, &pose, 1) else { continue };
+                let Some(window) = Window::around(&tool.tracked, &camera, &pose, 1) else { continue };
                 let mut nearness = vec![0f32; window.width * window.height];
-                let mut facets = vec![u8::MAX; nearness.len()];
-                rasterise(&tool.mesh, &camera, &pose, window, 1, &mut nearness, |sample| {
-                    facets[sample.index] = tool.facets.at(&tool.mesh, sample.triangle, sample.u, sample.v);
+                let mut facets = vec![NOTHING; nearness.len()];
+                rasterise(&tool.tracked, &camera, &pose, window, 1, &mut nearness, |sample| {
+                    facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
                 });
+                let first_untracked = tool.facets.list().len() as u8;
+                if let Some((untracked, of_untracked)) = &tool.untracked {
+                    rasterise(untracked, &camera, &pose, window, 1, &mut nearness, |sample| {
+                        let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
+                        facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
+                    });
+                }
                 let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
                 let pixels: Vec<(i16, i16, u8)> = facets
                     .iter()
                     .enumerate()
-                    .filter(|(_, facet)| **facet != u8::MAX)
+                    .filter(|(_, facet)| **facet != NOTHING)
                     .map(|(at, facet)| {
                         let x = window.x_px + (at % window.width) as i32 - cx;
                         let y = window.y_px + (at / window.width) as i32 - cy;
                         (x as i16, y as i16, *facet)
                     })
                     .collect();
-                let sum =
-                    pixels.iter().fold([0i32; 2], |s, p| [s[0] + i32::from(p.0), s[1] + i32::from(p.1)]);
-                let middle = sum.map(|s| s / pixels.len().max(1) as i32);
-                templates.push(Template { ray_from_tool, distance, pixels, middle });
+                let mut middles = vec![middle(pixels.iter())];
+                if tool.untracked.is_some() {
+                    middles.push(middle(pixels.iter().filter(|(.., facet)| *facet < first_untracked)));
+                }
+                templates.push(Template { ray_from_tool, distance, pixels, middles });
             }
         }
         Self { templates, camera, table_distance_m }
@@ -77,30 +88,33 @@ impl TemplateBank {
 
     /// Returns the `most` best poses (camera from tool) near a pixel of the quarter picture, best first, no two
     /// alike.
-    pub fn best_poses(&self, tool: &ToolModel, level: &Level, centre: [f32; 2], most: usize) -> Vec<Pose> {
+    pub fn best_poses(&self, scene: &Scene<'_>, centre: [f32; 2], most: usize) -> Vec<Pose> {
+        let (level, photo) = (scene.frame.at(Scale::Quarter), scene.background.levels.at(Scale::Quarter));
+        let score = |template: &Template, at: [i32; 2], step: usize| {
+            template.gain(scene.tool, level, photo, at, step).map(|gain| -gain)
+        };
         // A drawing's middle, not the tool's origin, belongs on the region's centre.
-        let on_centre = |template: &Template, [dx, dy]: [i32; 2]| {
-            let middle = template.middle;
+        let on_centre = |middle: [i32; 2], [dx, dy]: [i32; 2]| {
             [centre[0] as i32 + dx - middle[0], centre[1] as i32 + dy - middle[1]]
         };
         // All drawings where the region is, by few of their pixels; the best of them beside it, by all.
-        let mut rough: Vec<(f32, usize)> = self
-            .templates
-            .iter()
-            .enumerate()
-            .filter_map(|(index, template)| {
-                let score = template.score(tool, level, on_centre(template, [0, 0]), ROUGH_STEP)?;
-                Some((score, index))
+        let places = self.templates.iter().enumerate().flat_map(|(index, template)| {
+            template.middles.iter().map(move |middle| (index, template, *middle))
+        });
+        let mut rough: Vec<(f32, usize, [i32; 2])> = places
+            .filter_map(|(index, template, middle)| {
+                let score = score(template, on_centre(middle, [0, 0]), ROUGH_STEP)?;
+                Some((score, index, middle))
             })
             .collect();
         rough.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         rough.truncate(ROUGH_KEPT);
         let mut scored: Vec<(f32, usize, [i32; 2])> = Vec::new();
-        for (_, index) in rough {
+        for (_, index, middle) in rough {
             let template = &self.templates[index];
             for offset in OFFSETS.iter().flat_map(|dy| OFFSETS.map(|dx| [dx, *dy])) {
-                let at = on_centre(template, offset);
-                scored.extend(template.score(tool, level, at, 1).map(|score| (score, index, at)));
+                let at = on_centre(middle, offset);
+                scored.extend(score(template, at, 1).map(|score| (score, index, at)));
             }
         }
         scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -134,10 +148,10 @@ impl TemplateBank {
 }
 
 impl Template {
-    /// RMS difference between the drawing, each facet in the picture's colour, and the picture, by every
-    /// `step`th pixel.
-    fn score(&self, tool: &ToolModel, level: &Level, at: [i32; 2], step: usize) -> Option<f32> {
-        let mut sums = [[0f32; 5]; 64];
+    /// By how much the drawing, each facet in the picture's colour, explains the picture better than the photo does:
+    /// a difference of sums of squares, over every `step`th pixel.
+    fn gain(&self, tool: &ToolModel, level: &Level, photo: &Level, at: [i32; 2], step: usize) -> Option<f32> {
+        let mut sums = [[0f32; 6]; 64];
         for &(dx, dy, facet) in self.pixels.iter().step_by(step) {
             let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
             if level.skin[i] {
@@ -145,22 +159,35 @@ impl Template {
             }
             let colour = level.colour(i);
             let sum = &mut sums[usize::from(facet) & 63];
+            sum[5] += change_squared(colour, photo.colour(i)).min(ENERGY_CAP * ENERGY_CAP);
             for c in 0..3 {
                 sum[c] += colour[c];
                 sum[3] += colour[c] * colour[c];
             }
             sum[4] += 1.0;
         }
-        let (mut difference, mut seen) = (0f32, 0f32);
-        for (sum, facet) in sums.iter().zip(tool.facets.list()).filter(|(sum, _)| sum[4] > 0.0) {
+        let (mut gain, mut seen) = (0f32, 0f32);
+        let tracked = tool.facets.list().len();
+        for (index, (sum, facet)) in
+            sums.iter().zip(tool.facet_list()).enumerate().filter(|(_, (sum, _))| sum[4] > 0.0)
+        {
             let n = sum[4];
             let mean = [sum[0] / n, sum[1] / n, sum[2] / n, 0.0];
             let spread = sum[3] - n * (mean[0].powi(2) + mean[1].powi(2) + mean[2].powi(2));
-            difference += spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
+            let after = spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
+            let weight = if index < tracked { 1.0 } else { UNTRACKED_WEIGHT };
+            gain += weight * (sum[5] - after);
             seen += n;
         }
-        (seen * step as f32 > MIN_SEEN * self.pixels.len() as f32).then(|| (difference / seen).sqrt())
+        (seen * step as f32 > MIN_SEEN * self.pixels.len() as f32).then_some(gain * step as f32)
     }
+}
+
+/// The mean of a drawing's pixels.
+fn middle<'a>(pixels: impl Iterator<Item = &'a (i16, i16, u8)>) -> [i32; 2] {
+    let [x, y, count] =
+        pixels.fold([0i32; 3], |[x, y, n], pixel| [x + i32::from(pixel.0), y + i32::from(pixel.1), n + 1]);
+    [x / count.max(1), y / count.max(1)]
 }
 
 /// Attitudes of the tool relative to the line of sight: `facing.axis` toward the camera, leaning up to

@@ -1,22 +1,24 @@
 use crate::{
-    assign::assign,
+    assign::{APART_M, assign},
     detect::regions,
     follow::Follower,
-    levels::Levels,
+    levels::{Levels, Photo},
     refine::{COARSE, FINE, MIDDLE, Refined, Scratch, refine},
     settings::TrackerSettings,
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
-use dreamitate_geometry::Gaussian6;
+use dreamitate_geometry::{Gaussian6, relative_twist};
 use dreamitate_render::ToolModel;
-use dreamitate_track::{Status, ToolTrack, TrackedPose};
+use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Follows the tools of a task through one view of a clip.
 pub struct ViewTracker {
     model: Arc<ViewModel>,
+    photo: Photo,
+    /// Frames 1 and on.
     frames: Vec<Levels>,
 }
 
@@ -46,6 +48,30 @@ pub enum TrackError {
     },
 }
 
+/// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
+const DOUBTFUL_STRAIN: f64 = 16.0;
+
+/// Of two tools that are found in one place the one that fits worse is not there.
+fn reject_doubles(tracks: &mut [ToolTrack]) {
+    for later in 1..tracks.len() {
+        let (earlier, rest) = tracks.split_at_mut(later);
+        for other in &mut rest[0].poses {
+            let frame = other.frame;
+            let same_frame =
+                earlier.iter_mut().flat_map(|track| &mut track.poses).filter(|p| p.frame == frame);
+            for pose in same_frame {
+                let [a, b] = [&pose, &other].map(|p| p.camera_from_tool.translation.vector);
+                let both = pose.status != Status::Lost && other.status != Status::Lost;
+                if both && (a - b).norm() < APART_M {
+                    let worse = if pose.residual > other.residual { pose } else { &mut *other };
+                    worse.status = Status::Rejected;
+                    worse.reason = "another tool is there".to_owned();
+                }
+            }
+        }
+    }
+}
+
 /// Tools found in one frame, a pose a tool.
 struct Start {
     frame: usize,
@@ -68,12 +94,14 @@ impl ViewTracker {
 
     /// The same with a model that is there already; `view` must be of its camera.
     pub fn with_model(model: Arc<ViewModel>, view: &ClipView) -> Self {
-        Self { model, frames: view.frames.par_iter().map(Levels::of).collect() }
+        let photo = Photo::of(&view.frames[0]);
+        let levels = |frame| Levels::of(frame, &photo, &model.palette);
+        Self { frames: view.frames[1..].par_iter().map(levels).collect(), photo, model }
     }
 
     /// Frames of the clip, the photo included.
     pub fn frame_count(&self) -> usize {
-        self.frames.len()
+        self.frames.len() + 1
     }
 
     /// Follows all tools from nothing, in pictures down to half size: a track a tool, in the order of the tools.
@@ -83,12 +111,26 @@ impl ViewTracker {
     /// No frame shows as many candidate regions as there are tools.
     pub fn track(&self) -> Result<Vec<ToolTrack>, TrackError> {
         let model = &*self.model;
-        let regions: Vec<Vec<[f32; 2]>> = self.frames[1..]
-            .par_iter()
-            .map(|frame| regions(&model.tools, &model.camera, model.table_distance_m, frame, &self.frames[0]))
-            .collect();
+        let regions: Vec<Vec<[f32; 2]>> =
+            self.frames.par_iter().map(|frame| regions(model, frame, &self.photo)).collect();
         let start = self.start(&regions)?;
-        Ok((0..model.tools.len()).into_par_iter().map(|tool| self.follow(tool, &regions, &start)).collect())
+        let follow = |tool| self.follow(tool, &regions, &start);
+        let mut tracks: Vec<ToolTrack> = (0..model.tools.len()).into_par_iter().map(follow).collect();
+        reject_doubles(&mut tracks);
+        Ok(tracks)
+    }
+
+    /// Refines a tool's track once more, each pose softly tied to the one fused over all views.
+    pub fn track_with_fused(&self, tool: usize, track: &ToolTrack, fused: &FusedTrack) -> ToolTrack {
+        let camera_from_world = self.model.world_from_camera.inverse();
+        let mut priors = vec![None; self.frame_count()];
+        for pose in &fused.poses {
+            // A frame beyond the clip's is nobody's prior.
+            if let Some(prior) = priors.get_mut(pose.frame) {
+                *prior = pose.world_from_tool.as_ref().map(|pose| pose.moved(&camera_from_world));
+            }
+        }
+        self.track_with_prior(tool, track, &priors)
     }
 
     /// Refines a tool's track once more, each pose softly tied to the fused one: `priors[frame]` is the fused
@@ -99,7 +141,7 @@ impl ViewTracker {
         track: &ToolTrack,
         priors: &[Option<Gaussian6>],
     ) -> ToolTrack {
-        let poses = (1..self.frames.len())
+        let poses = (1..self.frame_count())
             .into_par_iter()
             .map_init(Scratch::default, |scratch, frame| {
                 let before = track.at(frame);
@@ -109,16 +151,20 @@ impl ViewTracker {
                         .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
                 };
                 let prior = self.model.prior(prior);
-                let scene = self.model.scene(tool, &self.frames[frame], &self.frames[0]);
+                let scene = self.model.scene(tool, &self.frames[frame - 1], &self.photo);
+                let strained = |pose: &Refined| {
+                    let pull = relative_twist(&pose.pose, &prior.camera_from_tool);
+                    pull.dot(&(prior.information * pull)) > DOUBTFUL_STRAIN
+                };
                 let own = before
                     .filter(|b| b.status == Status::Accepted)
                     .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
-                let trusted = own.as_ref().is_some_and(|own| self.model.is_trusted(own));
+                let trusted = own.as_ref().is_some_and(|own| self.model.is_trusted(own) && !strained(own));
                 let anew = (!trusted).then(|| {
                     let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
                     refine(&scene, &prior.camera_from_tool, &stages, Some(&prior), scratch)
                 });
-                let best = own.into_iter().chain(anew.flatten()).min_by(|a, b| a.energy.total_cmp(&b.energy));
+                let best = own.into_iter().chain(anew.flatten()).max_by(|a, b| a.gain.total_cmp(&b.gain));
                 self.model.judged(frame, best)
             })
             .collect();
@@ -129,18 +175,19 @@ impl ViewTracker {
     /// found, or else the best.
     fn start(&self, regions: &[Vec<[f32; 2]>]) -> Result<Start, TrackError> {
         let mut best: Option<(f64, Start)> = None;
-        for frame in (1..self.frames.len()).rev().step_by(2) {
-            let found = assign(&self.model, &self.frames[frame], &self.frames[0], &regions[frame - 1]);
-            let Some((energy, poses)) = found else { continue };
+        for frame in (1..self.frame_count()).rev().step_by(2) {
+            let found = assign(&self.model, &self.frames[frame - 1], &self.photo, &regions[frame - 1]);
+            let Some(poses) = found else { continue };
+            let explained = poses.iter().map(|found| found.explained).fold(f64::INFINITY, f64::min);
             let trusted = poses.iter().all(|found| self.model.is_trusted(found));
-            if best.as_ref().is_none_or(|(least, _)| energy < *least) {
-                best = Some((energy, Start { frame, poses }));
+            if best.as_ref().is_none_or(|(most, _)| explained > *most) {
+                best = Some((explained, Start { frame, poses }));
             }
             if trusted {
                 break;
             }
         }
-        let (frames, tools) = (self.frames.len() - 1, self.model.tools.len());
+        let (frames, tools) = (self.frames.len(), self.model.tools.len());
         best.map(|(_, start)| start).ok_or(TrackError::NoTool { frames, tools })
     }
 
@@ -149,13 +196,13 @@ impl ViewTracker {
         let mut scratch = Scratch::default();
         let found = &start.poses[tool];
         let mut poses = vec![self.model.judged(start.frame, Some(found.clone()))];
-        let forward: Vec<usize> = (start.frame + 1..self.frames.len()).collect();
+        let forward: Vec<usize> = (start.frame + 1..self.frame_count()).collect();
         let backward: Vec<usize> = (1..start.frame).rev().collect();
         for numbers in [forward, backward] {
             let mut follower = Follower::new(tool, found.pose);
             poses.extend(numbers.into_iter().map(|number| {
-                let (frame, near) = (&self.frames[number], &regions[number - 1]);
-                follower.step(&self.model, (number, frame), &self.frames[0], near, &mut scratch)
+                let (frame, near) = (&self.frames[number - 1], &regions[number - 1]);
+                follower.step(&self.model, (number, frame), &self.photo, near, &mut scratch)
             }));
         }
         poses.sort_by_key(|pose| pose.frame);

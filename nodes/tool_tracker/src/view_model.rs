@@ -1,5 +1,7 @@
 use crate::{
-    levels::{Levels, Scale},
+    appearance::facet_colour,
+    levels::{Levels, Photo, Scale},
+    pixel::Pixel,
     refine::{Prior, Refined, Scene},
     settings::TrackerSettings,
     templates::TemplateBank,
@@ -16,10 +18,12 @@ use std::sync::{Arc, OnceLock};
 /// search starts.
 pub struct ViewModel {
     pub(crate) tools: Arc<[ToolModel]>,
+    /// The colours that are printed on the tools.
+    pub(crate) palette: Vec<Pixel>,
     pub(crate) camera: PinholeCamera,
     pub(crate) table_distance_m: f64,
     pub(crate) settings: TrackerSettings,
-    world_from_camera: Pose,
+    pub(crate) world_from_camera: Pose,
     banks: OnceLock<Vec<TemplateBank>>,
 }
 
@@ -40,7 +44,16 @@ impl ViewModel {
             return Err(TrackError::NoTable(table_distance_m));
         }
         let banks = OnceLock::new();
-        Ok(Self { tools, camera, table_distance_m, settings, world_from_camera: *world_from_camera, banks })
+        let palette = tools.iter().flat_map(ToolModel::facet_list).map(facet_colour).collect();
+        Ok(Self {
+            tools,
+            palette,
+            camera,
+            table_distance_m,
+            settings,
+            world_from_camera: *world_from_camera,
+            banks,
+        })
     }
 
     /// Whether it is the model of this camera at this place.
@@ -48,16 +61,25 @@ impl ViewModel {
         self.camera == *camera && self.world_from_camera == *world_from_camera
     }
 
-    /// The drawings of a tool from which a search starts; made when first asked for.
-    pub(crate) fn bank(&self, tool: usize) -> &TemplateBank {
+    /// Makes the drawings from which a search starts, which else the first search does.
+    pub fn prepare(&self) {
+        self.banks();
+    }
+
+    fn banks(&self) -> &[TemplateBank] {
         let draw = || {
             let camera = Scale::Quarter.camera(&self.camera);
             self.tools.par_iter().map(|tool| TemplateBank::new(tool, camera, self.table_distance_m)).collect()
         };
-        &self.banks.get_or_init(draw)[tool]
+        self.banks.get_or_init(draw)
     }
 
-    pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, photo: &'a Levels) -> Scene<'a> {
+    /// The drawings of a tool from which a search starts.
+    pub(crate) fn bank(&self, tool: usize) -> &TemplateBank {
+        &self.banks()[tool]
+    }
+
+    pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, photo: &'a Photo) -> Scene<'a> {
         Scene { tool: &self.tools[tool], camera: &self.camera, frame, background: photo }
     }
 
@@ -77,9 +99,9 @@ impl ViewModel {
 
     /// Whether a pose fits so well that it need not be sought anew.
     pub(crate) fn is_trusted(&self, found: &Refined) -> bool {
-        /// A pose with a residual above this part of the limit is doubted.
-        const DOUBT_ABOVE: f64 = 0.85;
-        found.residual <= DOUBT_ABOVE * self.settings.max_residual
+        /// A pose that explains less is doubted.
+        const DOUBT_BELOW: f64 = 0.6;
+        found.explained >= DOUBT_BELOW.max(self.settings.min_explained)
     }
 
     /// What was found, accepted or rejected with the reason.
@@ -90,6 +112,8 @@ impl ViewModel {
         let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
         let reason = if found.residual > self.settings.max_residual {
             format!("residual {:.1} exceeds {:.1}", found.residual, self.settings.max_residual)
+        } else if found.explained < self.settings.min_explained {
+            format!("explained {:.2} is below {:.2}", found.explained, self.settings.min_explained)
         } else if found.visible_fraction < self.settings.min_visible_fraction {
             format!(
                 "visible fraction {:.2} is below {:.2}",
