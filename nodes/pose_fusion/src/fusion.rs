@@ -1,5 +1,7 @@
-use dreamitate_geometry::{Gaussian6, Pose, ViewTie, midpoint_pose, rotation_angle_rad, weighted_mean_pose};
-use dreamitate_track::FusedPose;
+use dreamitate_geometry::{
+    Gaussian6, Pose, ViewTie, midpoint_pose, relative_twist, rotation_angle_rad, weighted_mean_pose,
+};
+use dreamitate_track::{FusedPose, FusedTrack, Status, ToolTrack};
 use nalgebra::{Matrix6, Point3, Vector3};
 
 /// How two views' poses become one.
@@ -20,6 +22,10 @@ pub struct FusionLimits {
     pub max_ray_gap_m: f64,
     /// Largest angle between the views' rotations, radians.
     pub max_rotation_gap_rad: f64,
+    /// Farthest that a tool is moved from one frame to the next, metres.
+    pub max_step_m: f64,
+    /// Farthest that a tool is turned from one frame to the next, radians.
+    pub max_turn_rad: f64,
     /// Fewest accepted frames of a usable trajectory.
     pub min_accepted: usize,
 }
@@ -27,9 +33,11 @@ pub struct FusionLimits {
 impl Default for FusionLimits {
     fn default() -> Self {
         Self {
-            max_residual: 45.0,
+            max_residual: 70.0,
             max_ray_gap_m: 0.015,
             max_rotation_gap_rad: 25f64.to_radians(),
+            max_step_m: 0.3,
+            max_turn_rad: 75f64.to_radians(),
             min_accepted: 4,
         }
     }
@@ -61,13 +69,124 @@ impl ViewPose {
 
     /// The pose in the world with all that is uncertain of it.
     fn in_world(&self, tie: &ViewTie) -> Option<Gaussian6> {
-        let tie = tie.covariance(&self.camera_from_tool.translation.vector)?;
-        let covariance = self.information.try_inverse()? + tie;
-        let turn = self.world_from_camera.rotation.to_rotation_matrix();
-        let mut turn6 = Matrix6::zeros();
-        turn6.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
-        turn6.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
-        Some(Gaussian6 { mean: self.world_from_tool(), covariance: turn6 * covariance * turn6.transpose() })
+        in_world(&self.world_from_camera, &self.camera_from_tool, &self.information, tie)
+    }
+}
+
+/// A view's pose in the world, with the uncertainty of the picture and of how far views disagree.
+fn in_world(
+    world_from_camera: &Pose,
+    camera_from_tool: &Pose,
+    information: &Matrix6<f64>,
+    tie: &ViewTie,
+) -> Option<Gaussian6> {
+    let tie = tie.covariance(&camera_from_tool.translation.vector)?;
+    let in_camera = Gaussian6 { mean: *camera_from_tool, covariance: information.try_inverse()? + tie };
+    Some(in_camera.moved(world_from_camera))
+}
+
+/// Fuses a tool's tracks in several views, each with the view's name and where its camera stands.
+pub fn fuse_tracks(
+    views: &[(&str, Pose, &ToolTrack)],
+    method: FusionMethod,
+    limits: &FusionLimits,
+    tie: &ViewTie,
+) -> FusedTrack {
+    let mut frames: Vec<usize> =
+        views.iter().flat_map(|(_, _, track)| track.poses.iter().map(|pose| pose.frame)).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    let mut poses: Vec<FusedPose> = frames
+        .into_iter()
+        .map(|frame| {
+            let seen: Vec<ViewPose> = views
+                .iter()
+                .filter_map(|(view, world_from_camera, track)| {
+                    let pose = track.at(frame)?;
+                    Some(ViewPose {
+                        world_from_camera: *world_from_camera,
+                        camera_from_tool: pose.camera_from_tool,
+                        information: pose.information,
+                        residual: pose.residual,
+                        accepted: pose.status == Status::Accepted,
+                        reason: pose.reason.clone(),
+                        view: (*view).to_owned(),
+                    })
+                })
+                .collect();
+            fuse(frame, &seen, method, limits, tie)
+        })
+        .collect();
+    reject_jumps(&mut poses, limits);
+    scale_covariances(&mut poses, views, tie);
+    FusedTrack::judged(poses, limits.min_accepted)
+}
+
+/// The least and the most that a clip's covariances are scaled by.
+const COVARIANCE_SCALE: (f64, f64) = (0.1, 4.0);
+
+/// Scales the covariances by how far the views of this clip disagree, against how far they were expected to: the mean
+/// squared distance of a dimension between two views' accepted poses, in the covariance of their difference.
+fn scale_covariances(poses: &mut [FusedPose], views: &[(&str, Pose, &ToolTrack)], tie: &ViewTie) {
+    let [(_, world_from_first, first), (_, world_from_second, second)] = views else { return };
+    let at = |world_from_camera: &Pose, track: &ToolTrack, frame: usize| {
+        let pose = track.at(frame)?;
+        in_world(world_from_camera, &pose.camera_from_tool, &pose.information, tie)
+    };
+    let distances: Vec<f64> = poses
+        .iter()
+        .filter(|pose| pose.accepted)
+        .filter_map(|pose| {
+            let first = at(world_from_first, first, pose.frame)?;
+            let second = at(world_from_second, second, pose.frame)?;
+            let apart = relative_twist(&first.mean, &second.mean);
+            Some(apart.dot(&((first.covariance + second.covariance).try_inverse()? * apart)) / 6.0)
+        })
+        .collect();
+    if distances.is_empty() {
+        return;
+    }
+    let mean = distances.iter().sum::<f64>() / distances.len() as f64;
+    let scale = mean.clamp(COVARIANCE_SCALE.0, COVARIANCE_SCALE.1);
+    for pose in poses.iter_mut().filter_map(|pose| pose.world_from_tool.as_mut()) {
+        pose.covariance *= scale;
+    }
+}
+
+/// Rejects accepted poses that no hand can have reached from the others: the longest sequence in which each follows
+/// from the one before stays.
+fn reject_jumps(poses: &mut [FusedPose], limits: &FusionLimits) {
+    let accepted: Vec<(usize, usize, Pose)> = poses
+        .iter()
+        .enumerate()
+        .filter(|(_, pose)| pose.accepted)
+        .filter_map(|(index, pose)| Some((index, pose.frame, pose.world_from_tool_mean()?)))
+        .collect();
+    let follows = |(_, earlier, from): &(usize, usize, Pose), (_, later, to): &(usize, usize, Pose)| {
+        let frames = (later - earlier) as f64;
+        (to.translation.vector - from.translation.vector).norm() <= frames * limits.max_step_m
+            && rotation_angle_rad(from, to) <= frames * limits.max_turn_rad
+    };
+    // For each pose the longest sequence that ends with it, and the pose before it there.
+    let mut longest: Vec<(usize, Option<usize>)> = Vec::with_capacity(accepted.len());
+    for (index, pose) in accepted.iter().enumerate() {
+        let before = (0..index).filter(|earlier| follows(&accepted[*earlier], pose));
+        let before = before.max_by_key(|earlier| (longest[*earlier].0, *earlier));
+        longest.push((before.map_or(1, |earlier| longest[earlier].0 + 1), before));
+    }
+    let mut stays = vec![false; accepted.len()];
+    let mut last = (0..accepted.len()).max_by_key(|index| longest[*index].0);
+    while let Some(index) = last {
+        stays[index] = true;
+        last = longest[index].1;
+    }
+    for ((index, ..), _) in accepted.iter().zip(stays).filter(|(_, stays)| !stays) {
+        poses[*index].accepted = false;
+        poses[*index].reason = format!(
+            "the tool would be moved by more than {:.2} m or {:.0}° a frame",
+            limits.max_step_m,
+            limits.max_turn_rad.to_degrees()
+        );
     }
 }
 
@@ -208,6 +327,35 @@ mod tests {
         let pose = fused(&[view("top", -0.33, Vector3::zeros()), side], FusionMethod::Coupled);
         assert!(!pose.accepted && pose.world_from_tool.is_some());
         assert_eq!(pose.reason, "side: residual 60.0 exceeds 45.0");
+    }
+
+    #[test]
+    fn a_pose_that_no_hand_reaches_is_rejected_and_the_many_stay() {
+        let limits = FusionLimits::default();
+        let pose = |frame: usize, x_m: f64, turn_rad: f64| FusedPose {
+            frame,
+            world_from_tool: Some(Gaussian6 {
+                mean: Pose::new(Vector3::new(x_m, 0.0, 0.1), Vector3::new(0.0, 0.0, turn_rad)),
+                covariance: Matrix6::identity(),
+            }),
+            confidence: 1.0,
+            ray_gap_m: 0.0,
+            rotation_gap_rad: 0.0,
+            residuals: vec![0.0; 2],
+            accepted: true,
+            reason: String::new(),
+        };
+        // Far away in frame 1, turned around in frame 4; frame 6 is half a metre on, but two frames later.
+        let mut poses = vec![
+            pose(1, 0.8, 0.0),
+            pose(2, 0.0, 0.0),
+            pose(3, 0.1, 0.2),
+            pose(4, 0.15, 3.0),
+            pose(6, 0.6, 0.4),
+        ];
+        reject_jumps(&mut poses, &limits);
+        assert_eq!(poses.iter().map(|p| p.accepted).collect::<Vec<_>>(), [false, true, true, false, true]);
+        assert!(poses[3].reason.contains("0.30 m or 75° a frame"), "{}", poses[3].reason);
     }
 
     #[test]

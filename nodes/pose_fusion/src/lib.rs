@@ -7,4 +7,4 @@
 mod fusion;
 pub mod node;
 
-pub use fusion::{FusionLimits, FusionMethod, ViewPose, fuse};
+pub use fusion::{FusionLimits, FusionMethod, ViewPose, fuse, fuse_tracks};

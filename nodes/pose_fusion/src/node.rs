@@ -1,12 +1,12 @@
 //! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
 
-use crate::{FusionLimits, FusionMethod, ViewPose, fuse};
+use crate::{FusionLimits, FusionMethod, fuse_tracks};
 use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
 use dreamitate_clip::pose_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
-use dreamitate_track::{FusedHeader, FusedTrack, Status, ToolTrack, fused_to_message, track_from_message};
+use dreamitate_track::{FusedHeader, FusedTrack, ToolTrack, fused_to_message, track_from_message};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -72,6 +72,18 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                     Declaration::new("max_rotation_gap_rad", limits.max_rotation_gap_rad)
                         .unit("rad")
                         .about("largest angle between the views' rotations")
+                        .range(0.0, 3.2),
+                )?,
+                max_step_m: p.declare(
+                    Declaration::new("max_step_m", limits.max_step_m)
+                        .unit("m")
+                        .about("farthest that a tool is moved from frame to frame")
+                        .range(0.0, 10.0),
+                )?,
+                max_turn_rad: p.declare(
+                    Declaration::new("max_turn_rad", limits.max_turn_rad)
+                        .unit("rad")
+                        .about("farthest that a tool is turned from frame to frame")
                         .range(0.0, 3.2),
                 )?,
                 min_accepted: p.declare(
@@ -147,32 +159,11 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
 }
 
 fn fuse_track(views: &Views, task: &Task, parameters: &Parameters) -> FusedTrack {
-    let mut frames: Vec<usize> =
-        views.iter().flatten().flat_map(|(_, track)| track.poses.iter().map(|p| p.frame)).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    let poses = frames
-        .into_iter()
-        .map(|frame| {
-            let seen: Vec<ViewPose> = views
-                .iter()
-                .flatten()
-                .zip(View::ALL)
-                .filter_map(|((_, track), view)| {
-                    let pose = track.at(frame)?;
-                    Some(ViewPose {
-                        world_from_camera: task.rig.camera(view).world_from_camera,
-                        camera_from_tool: pose.camera_from_tool,
-                        information: pose.information,
-                        residual: pose.residual,
-                        accepted: pose.status == Status::Accepted,
-                        reason: pose.reason.clone(),
-                        view: view.to_string(),
-                    })
-                })
-                .collect();
-            fuse(frame, &seen, parameters.method, &parameters.limits, &ViewTie::DREAMED)
-        })
+    let seen: Vec<_> = views
+        .iter()
+        .flatten()
+        .zip(View::ALL)
+        .map(|((_, track), view)| (view.name(), task.rig.camera(view).world_from_camera, track))
         .collect();
-    FusedTrack::judged(poses, parameters.limits.min_accepted)
+    fuse_tracks(&seen, parameters.method, &parameters.limits, &ViewTie::DREAMED)
 }
