@@ -1,6 +1,7 @@
 //! The commands and what they do.
 
 use crate::{
+    bench::{BenchCommand, bench},
     graph::{Dreams, Generated, GraphOptions, Processes, compose, nodes},
     ik_command::{IkArgs, ik},
     model_command::{ModelArgs, ModelCommand, model},
@@ -60,6 +61,11 @@ enum Command {
     Model {
         #[command(subcommand)]
         command: ModelCommand,
+    },
+    /// Measure parts of the program on data whose truth is known.
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
     },
     /// List what a bag holds.
     Inspect {
@@ -159,6 +165,7 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Plan(args) => plan(&args),
                 Command::Mount(args) => mount(&args),
                 Command::Model { command } => model(&command),
+                Command::Bench { command } => bench(&command),
                 Command::Ik(args) => ik(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }

@@ -1,5 +1,6 @@
 //! The command line: the nodes composed in one process, and the offline commands.
 
+mod bench;
 mod commands;
 mod graph;
 mod ik_command;
