@@ -1,0 +1,311 @@
+"""
+The launch description of a task; the files `TASK.launch.py` beside this one call it.
+
+They run this file from their own folder (`runpy`) and do not import it by name: so it is found in the source tree as in
+`share/dreamitate/launch`, and Python's path stays as it is. In both places `config`, `urdf` and `models` lie beside the
+folder `launch`.
+
+The processes, their names and parameters are those of `dreamitate launch` (`nodes/dreamitate/src/graph.rs`), and
+besides them a `robot_state_publisher` for each arm, fixed frames that no node sends, `ros2 bag record` and `rviz2`.
+"""
+
+import shlex
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import yaml
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction, Shutdown
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch_ros.actions import Node
+
+# The source tree, or `share/dreamitate`.
+SHARE = Path(__file__).resolve().parent.parent
+VIEWS = ('top', 'side')
+# Where a real arm's driver is looked for: in the arm's namespace.
+JOINT_STATES = '{arm}/joint_states'
+DRIVER_ACTION = '{arm}/{action}'
+# How often photos from files are published, seconds. A file does not change, and every pair goes to the bag.
+PHOTO_PERIOD_S = 4.0
+# The oldest that joint states of simulated arms may be, seconds: they share their cores with the trackers.
+SIMULATED_JOINT_STATE_TIMEOUT_S = 1.0
+LARGEST_SEED = 2**63 - 1
+BOOLEANS = ['true', 'false']
+
+
+def launch_description(task):
+    """
+    Returns the launch description of a task of `config/tasks`.
+
+    What is `auto` follows `sim`: a rendered dream and simulated arms that ask nobody, or else a video model and real
+    arms that wait for a confirmation.
+    """
+    def argument(name, default, about, choices=None):
+        return DeclareLaunchArgument(name, default_value=default, description=about, choices=choices)
+
+    return LaunchDescription([
+        argument('sim', 'true', 'Simulated arms and a rendered dream, where other arguments are auto', BOOLEANS),
+        argument('dream_source', 'auto', 'Where dreams come from', ['auto', 'rendered', 'recorded', 'onnx']),
+        argument('dream_dir', '', 'Folder of the dream, for dream_source:=recorded'),
+        argument('model_dir', str(SHARE / 'models' / task), 'Folder of the video model, for dream_source:=onnx'),
+        argument('camera_source', 'files', 'Where a video model has its photos from: files in the folder photos, or '
+                 'topics of a camera driver: camera/{top,side}/image_raw and camera_info', ['files', 'topics']),
+        argument('photos', '', 'Folder with top.png and side.png, or numbered pairs in top/ and side/'),
+        argument('seed', '0', f'Seed of the first dream, 0 to {LARGEST_SEED}'),
+        argument('dreamer_host', 'local', 'Host of the dreamer. With another than local none is started here, and the '
+                 'command to be run there is printed'),
+        argument('robot_driver', 'auto', 'What moves the arms: simulated ones, drivers of real ones (started by their '
+                 'own launch files), or none: nothing is planned', ['auto', 'simulated', 'real', 'none']),
+        argument('joint_states', JOINT_STATES, 'A real arm\'s joint states; {arm} is its name in the rig, '
+                 '{prefix} its joint_prefix'),
+        argument('driver_action', DRIVER_ACTION, 'A real arm\'s FollowJointTrajectory action; {action} is the one '
+                 'of the robot\'s file'),
+        argument('confirm', 'auto', 'Whether the arms wait for the service arm_executor/confirm before they move',
+                 ['auto', *BOOLEANS]),
+        argument('rig', '', 'Another rig than the task\'s: a name, or a YAML file'),
+        argument('config_dir', EnvironmentVariable('DREAMITATE_CONFIG', default_value=str(SHARE / 'config')),
+                 'Folder of tasks, rigs, tools and robots'),
+        argument('params_file', '', 'YAML file of more parameters of the nodes; it holds over the other arguments'),
+        argument('namespace', '', 'Namespace of all nodes'),
+        argument('record', 'false', 'Whether all topics are recorded in an MCAP bag: false, true (in a new folder '
+                 'here), or the folder'),
+        argument('rviz', 'true', 'Whether rviz2 is started', BOOLEANS),
+        OpaqueFunction(function=_actions, args=[task]),
+    ])
+
+
+def _actions(context, task):
+    return TaskProcesses(task, lambda name: LaunchConfiguration(name).perform(context)).actions()
+
+
+class TaskProcesses:
+    """A task's processes. `given` returns an argument's value by its name."""
+
+    def __init__(self, task, given):
+        self.given = given
+        sim = given('sim') == 'true'
+        self.source = _chosen(given('dream_source'), 'rendered' if sim else 'onnx')
+        self.driver = _chosen(given('robot_driver'), 'simulated' if sim else 'real')
+        self.confirm = _chosen(given('confirm'), 'false' if self.driver == 'simulated' else 'true')
+        self.rviz = given('rviz') == 'true'
+        self.local = given('dreamer_host') == 'local'
+        self.config_dir = _folder('config_dir', given('config_dir'))
+        self.params_files = [str(_file('params_file', given('params_file')))] if given('params_file') else []
+        self.name, self.task = task, task
+        task_file = self._of_config('tasks', task)
+        self.tools = _read(task_file)['tools']
+        self.rig = _read(task_file)['rig']
+        if given('rig'):
+            if not self.local:
+                raise ValueError(f'rig:={given("rig")} is not known on {given("dreamer_host")}: name the rig in a task '
+                                 'file of both hosts instead')
+            self.rig = str(self._of_config('rigs', given('rig')))
+            self.task = _with_rig(task_file, self.rig)
+        self.arms = _read(self._of_config('rigs', self.rig))['arms']
+        for tool in self.tools.values():
+            if tool['arm'] not in self.arms:
+                raise ValueError(f'the task {task} wants the arm {tool["arm"]}, the rig {self.rig} has '
+                                 f'{", ".join(self.arms)}')
+
+    def actions(self):
+        """Returns the processes in the order of the data's way."""
+        return [
+            *self._dreamer(),
+            *(self._node('tool_tracker', {'view': view}, name=f'tool_tracker_{view}') for view in VIEWS),
+            self._node('pose_fusion', {}),
+            *(self._arms() if self.driver != 'none' else []),
+            *self._recorder(),
+            *([self._rviz()] if self.rviz else []),
+        ]
+
+    def _of_config(self, kind, name):
+        """The file of a task, rig, tool or robot: in the configuration folder, or the YAML file that is named."""
+        if name.endswith(('.yaml', '.yml')):
+            return _file(kind, name)
+        path = self.config_dir / kind / f'{name}.yaml'
+        if not path.is_file():
+            known = sorted(file.stem for file in path.parent.glob('*.yaml'))
+            raise ValueError(f'no {path}; there are: {", ".join(known) or "none"}')
+        return path
+
+    def _namespace(self, below=''):
+        """The namespace, or one below; relative as given, so that one that an including launch file pushes holds."""
+        return '/'.join(filter(None, [self.given('namespace').rstrip('/'), below])) or None
+
+    def _node(self, executable, parameters, name=None, namespace=None, of_task=True, remappings=()):
+        """One of this package's nodes. When it ends all do, as in `dreamitate launch`."""
+        common = {'config_dir': str(self.config_dir), **({'task': self.task} if of_task else {})}
+        return Node(
+            package='dreamitate', executable=executable, name=name or executable,
+            namespace=namespace or self._namespace(), parameters=[{**common, **parameters}, *self.params_files],
+            remappings=list(remappings), output='screen', on_exit=Shutdown(reason=f'{name or executable} ended'))
+
+    def _dreamer(self):
+        """The dreamer, or how to start it elsewhere; the photos of a video model."""
+        actions = []
+        parameters = {'source': self.source, 'seed': _seed(self.given('seed')), 'loop_view': self.rviz}
+        if self.source == 'recorded':
+            parameters['dream_dir'] = self._input('dream_dir')
+        if self.source == 'onnx':
+            parameters['model_dir'] = self._input('model_dir')
+        if self.source == 'onnx' and self.given('camera_source') == 'files':
+            # A photo from a file is as old as the last time that it was published.
+            parameters['max_photo_age_s'] = 3.0 * PHOTO_PERIOD_S
+            parameters['photo_timeout_s'] = 5.0 * PHOTO_PERIOD_S
+            folder = str(_folder('photos', self.given('photos')))
+            photos = {'source': 'files', 'folder': folder, 'rig': self.rig, 'rate_hz': 1.0 / PHOTO_PERIOD_S}
+            actions.append(self._node('stereo_camera', photos, of_task=False))
+        if self.local:
+            return [*actions, self._node('dreamer', parameters)]
+        command = self._dreamer_command({'task': self.task, **parameters})
+        return [*actions, LogInfo(msg=f'run the dreamer on {self.given("dreamer_host")}: {command}')]
+
+    def _input(self, name):
+        """The folder of a dream or a model; one on another host cannot be looked at."""
+        return str(_folder(name, self.given(name))) if self.local else self.given(name)
+
+    def _dreamer_command(self, parameters):
+        """The command line of a dreamer that finds the configuration of the host it runs on."""
+        words = ['ros2', 'run', 'dreamitate', 'dreamer', '--ros-args']
+        if self._namespace():
+            words += ['-r', f'__ns:=/{self._namespace().lstrip("/")}']
+        for name, value in parameters.items():
+            words += ['-p', f'{name}:={yaml.safe_dump(value, width=10**6).strip().removesuffix("...").strip()}']
+        return shlex.join(words)
+
+    def _arms(self):
+        """The arms and the executor."""
+        real = self.driver == 'real'
+        actions, remappings = [], []
+        parameters = {'confirm': self.confirm == 'true'}
+        if not real:
+            parameters['joint_state_timeout_s'] = SIMULATED_JOINT_STATE_TIMEOUT_S
+        for tool in self.tools.values():
+            arm = tool['arm']
+            robot_file = self._of_config('robots', self.arms[arm]['robot'])
+            robot, tool_file = _read(robot_file), self._of_config('tools', tool['tool'])
+            states = JOINT_STATES.format(arm=arm)
+            if real:
+                words = {'arm': arm, 'prefix': self.arms[arm].get('joint_prefix', '')}
+                states = self._filled('joint_states', words)
+                words['action'] = robot['drivers'][robot['driver']]['action']
+                action = self._filled('driver_action', words)
+                remappings.append((JOINT_STATES.format(arm=arm), states))
+                if self.given('driver_action') != DRIVER_ACTION:
+                    parameters[f'{arm}.action'] = action
+                actions += self._fixed_frames(arm, robot, tool_file)
+                actions.append(LogInfo(msg=f'the arm {arm} is moved through the action {action}, with joint states on '
+                                           f'{states}: start its driver'))
+            else:
+                simulated = {'rig': self.rig, 'arm': arm, 'tool': str(tool_file)}
+                # Who sends the frames of its links is said below.
+                actions.append(self._node('simulated_arm', simulated, namespace=self._namespace(arm), of_task=False,
+                                          remappings=[('/tf', '_tf')]))
+            actions.append(self._state_publisher(arm, robot_file.parent / robot['urdf'], states))
+        if self.confirm == 'true':
+            service = f'/{self._namespace("arm_executor/confirm").lstrip("/")}'
+            actions.append(LogInfo(msg=f'before the arms move they wait for: ros2 service call {service} '
+                                       'std_srvs/srv/Trigger'))
+        return [*actions, self._node('arm_executor', parameters, remappings=remappings)]
+
+    def _filled(self, name, words):
+        """An argument with its {words} filled in."""
+        try:
+            return self.given(name).format(**words)
+        except (KeyError, IndexError, ValueError):
+            allowed = ', '.join(f'{{{word}}}' for word in words)
+            raise ValueError(f'{name}:={self.given(name)} must be a name in which {allowed} may stand') from None
+
+    def _state_publisher(self, arm, urdf, states):
+        """
+        Sends the frames of an arm's links, and its description for viewers, whatever moves the arm.
+
+        `simulated_arm` sends the links' frames too, for users without ROS 2: here they go to a hidden topic, so that no
+        frame has two senders. It still sends where the base and the tool are.
+        """
+        description = _description(urdf, self.arms[arm].get('joint_prefix', ''))
+        return Node(
+            package='robot_state_publisher', executable='robot_state_publisher', name=f'{arm}_state_publisher',
+            namespace=self._namespace(), output='screen',
+            parameters=[{'robot_description': description, 'frame_prefix': f'{arm}/'}],
+            remappings=[('joint_states', states), ('robot_description', f'{arm}/robot_description')])
+
+    def _fixed_frames(self, arm, robot, tool_file):
+        """Where a real arm's base and tool are: nobody else says so."""
+        frames = {
+            'base': ('world', f'{arm}/{robot["base_link"]}', self.arms[arm]['world_from_base']),
+            'tool': (f'{arm}/{robot["tip_link"]}', f'{arm}/tool', _read(tool_file)['flange_from_tool']),
+        }
+        for name, (parent, child, pose) in frames.items():
+            numbers = zip(('x', 'y', 'z', 'roll', 'pitch', 'yaw'), [*pose['xyz_m'], *pose['rpy_rad']])
+            arguments = [word for key, number in numbers for word in (f'--{key}', str(number))]
+            yield Node(
+                package='tf2_ros', executable='static_transform_publisher', name=f'{arm}_{name}_frame',
+                namespace=self._namespace(), output='screen',
+                arguments=[*arguments, '--frame-id', parent, '--child-frame-id', child])
+
+    def _recorder(self):
+        folder = self.given('record')
+        if folder.lower() == 'false':
+            return []
+        if folder.lower() == 'true':
+            folder = f'{self.name}_{time.strftime("%Y_%m_%d-%H_%M_%S")}'
+        if Path(folder).exists():
+            raise ValueError(f'record:={folder} is there already; a bag is never written over')
+        command = ['ros2', 'bag', 'record', '--storage', 'mcap', '--all', '--output', folder]
+        return [ExecuteProcess(cmd=command, name='bag_recorder', output='screen')]
+
+    def _rviz(self):
+        name = 'dreamitate.rviz' if len(self.tools) > 1 else 'dreamitate_one_arm.rviz'
+        return Node(
+            package='rviz2', executable='rviz2', name='rviz2', namespace=self._namespace(), output='screen',
+            arguments=['-d', str(SHARE / 'config' / 'rviz' / name)])
+
+
+def _chosen(given, auto):
+    return auto if given == 'auto' else given
+
+
+def _seed(given):
+    if not (given.isascii() and given.isdigit() and int(given) <= LARGEST_SEED):
+        raise ValueError(f'seed:={given} must be an integer from 0 to {LARGEST_SEED}')
+    return int(given)
+
+
+def _folder(name, given):
+    if not given or not Path(given).is_dir():
+        raise ValueError(f'{name}:={given} must be a folder that exists')
+    return Path(given).resolve()
+
+
+def _file(name, given):
+    if not Path(given).is_file():
+        raise ValueError(f'{name}: there is no file {given}')
+    return Path(given).resolve()
+
+
+def _read(path):
+    return yaml.safe_load(path.read_text(encoding='utf-8'))
+
+
+def _with_rig(task_file, rig):
+    """The path of a copy of a task's file with another rig: a node has its rig from the task."""
+    content = {**_read(task_file), 'rig': rig}
+    with tempfile.NamedTemporaryFile('w', prefix=f'{task_file.stem}_', suffix='.yaml', delete=False) as copy:
+        yaml.safe_dump(content, copy)
+    return copy.name
+
+
+def _description(urdf, joint_prefix):
+    """A robot's URDF as text, its joints named as in the joint states: with the prefix."""
+    expanded = urdf.suffix.lower() == '.xacro'
+    text = subprocess.check_output(['xacro', str(urdf)], text=True) if expanded else urdf.read_text(encoding='utf-8')
+    robot = ElementTree.fromstring(text)
+    for joint in robot.findall('joint'):
+        joint.set('name', joint_prefix + joint.get('name'))
+        for mimic in joint.findall('mimic'):
+            mimic.set('joint', joint_prefix + mimic.get('joint'))
+    return ElementTree.tostring(robot, encoding='unicode')
