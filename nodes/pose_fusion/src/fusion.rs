@@ -345,16 +345,20 @@ mod tests {
             accepted: true,
             reason: String::new(),
         };
-        // Far away in frame 1, turned around in frame 4; frame 6 is half a metre on, but two frames later.
+        // Far away in frame 1, turned around in frame 4; frame 7 is half a metre on, but two frames later.
         let mut poses = vec![
             pose(1, 0.8, 0.0),
             pose(2, 0.0, 0.0),
             pose(3, 0.1, 0.2),
             pose(4, 0.15, 3.0),
-            pose(6, 0.6, 0.4),
+            pose(5, 0.2, 0.3),
+            pose(7, 0.6, 0.4),
         ];
         reject_jumps(&mut poses, &limits);
-        assert_eq!(poses.iter().map(|p| p.accepted).collect::<Vec<_>>(), [false, true, true, false, true]);
+        assert_eq!(
+            poses.iter().map(|p| p.accepted).collect::<Vec<_>>(),
+            [false, true, true, false, true, true]
+        );
         assert!(poses[3].reason.contains("0.30 m or 75° a frame"), "{}", poses[3].reason);
     }
 

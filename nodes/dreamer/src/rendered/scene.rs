@@ -150,7 +150,8 @@ fn lying_about(random: &mut impl Rng) -> (Body, [f64; 2]) {
     let (away_m, direction): (f64, f64) =
         (random.random_range(0.24..0.42), random.random_range(0.0..std::f64::consts::TAU));
     let at = Vector3::new(away_m * direction.cos(), 0.6 * away_m * direction.sin(), 0.0);
-    let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), random.random_range(0.0..3.14));
+    let turn =
+        UnitQuaternion::from_axis_angle(&Vector3::z_axis(), random.random_range(0.0..std::f64::consts::PI));
     let mesh = Arc::new(any_object(half_m[0], half_m[1], random));
     (Body { mesh, world_from_mesh: Pose::from_parts(at.into(), turn) }, half_m)
 }
