@@ -209,3 +209,29 @@ impl ViewTracker {
         ToolTrack { poses }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dreamitate_geometry::Pose;
+
+    #[test]
+    fn of_two_tools_in_one_place_the_worse_is_not_there() {
+        let track = |x_m: [f64; 2], residual: f64| ToolTrack {
+            poses: [1, 2]
+                .map(|frame| TrackedPose {
+                    camera_from_tool: Pose::translation(x_m[frame - 1], 0.0, 0.8),
+                    residual,
+                    status: Status::Accepted,
+                    ..TrackedPose::lost(frame, "")
+                })
+                .into(),
+        };
+        // Apart in frame 1, in one place in frame 2.
+        let mut tracks = [track([0.0, 0.1], 20.0), track([0.3, 0.11], 30.0)];
+        reject_doubles(&mut tracks);
+        let statuses = tracks.map(|track| track.poses.iter().map(|pose| pose.status).collect::<Vec<_>>());
+        assert_eq!(statuses[0], [Status::Accepted; 2]);
+        assert_eq!(statuses[1], [Status::Accepted, Status::Rejected]);
+    }
+}
