@@ -7,6 +7,28 @@ const SAMPLES: usize = 2;
 /// No facet: the background.
 pub(crate) const NOTHING: u8 = u8::MAX;
 
+/// Draws which facet of the tool each sample shows, as [`ToolModel::facet_list`] counts them.
+pub(crate) fn draw_facets(
+    tool: &ToolModel,
+    camera: &PinholeCamera,
+    camera_from_tool: &Pose,
+    window: Window,
+    samples: usize,
+    nearness: &mut [f32],
+    facets: &mut [u8],
+) {
+    rasterise(&tool.tracked, camera, camera_from_tool, window, samples, nearness, |sample| {
+        facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
+    });
+    if let Some((untracked, of_untracked)) = &tool.untracked {
+        let first_untracked = tool.facets.list().len() as u8;
+        rasterise(untracked, camera, camera_from_tool, window, samples, nearness, |sample| {
+            let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
+            facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
+        });
+    }
+}
+
 /// A drawing of the tool in a window: which facet each sample shows and at what depth. Its buffers are kept
 /// between drawings.
 #[derive(Default)]
@@ -74,16 +96,10 @@ impl Synthesis {
         self.area = area;
         let facets = &mut self.sample_facet;
         let nearness = &mut self.sample_nearness;
-        rasterise(&tool.tracked, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
-            facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
-        });
+        draw_facets(tool, camera, camera_from_tool, window, SAMPLES, nearness, facets);
         self.hidden.clear();
         let first_untracked = tool.facets.list().len() as u8;
-        if let Some((untracked, of_untracked)) = &tool.untracked {
-            rasterise(untracked, camera, camera_from_tool, window, SAMPLES, nearness, |sample| {
-                let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
-                facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
-            });
+        if tool.untracked.is_some() {
             self.hidden.resize(pixels, false);
             let is_untracked = |facet: u8| (first_untracked..NOTHING).contains(&facet);
             for (index, _) in facets.iter().enumerate().filter(|(_, facet)| is_untracked(**facet)) {

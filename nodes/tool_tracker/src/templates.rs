@@ -4,10 +4,10 @@ use crate::{
     levels::{Level, Scale},
     pixel::{change_squared, distance},
     refine::Scene,
-    synthesis::NOTHING,
+    synthesis::{NOTHING, draw_facets},
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
-use dreamitate_render::{ToolModel, Window, rasterise};
+use dreamitate_render::{ToolModel, Window};
 use nalgebra::{Unit, UnitQuaternion, Vector3};
 
 /// Turns about the line of sight.
@@ -55,16 +55,8 @@ impl TemplateBank {
                 let Some(window) = Window::around(&tool.tracked, &camera, &pose, 1) else { continue };
                 let mut nearness = vec![0f32; window.width * window.height];
                 let mut facets = vec![NOTHING; nearness.len()];
-                rasterise(&tool.tracked, &camera, &pose, window, 1, &mut nearness, |sample| {
-                    facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
-                });
+                draw_facets(tool, &camera, &pose, window, 1, &mut nearness, &mut facets);
                 let first_untracked = tool.facets.list().len() as u8;
-                if let Some((untracked, of_untracked)) = &tool.untracked {
-                    rasterise(untracked, &camera, &pose, window, 1, &mut nearness, |sample| {
-                        let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
-                        facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
-                    });
-                }
                 let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
                 let pixels: Vec<(i16, i16, u8)> = facets
                     .iter()
