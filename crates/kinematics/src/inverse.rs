@@ -24,13 +24,13 @@ pub struct IkSettings {
 }
 
 impl Default for IkSettings {
-    /// 1e-6 m, 1e-5 rad, 40 steps, 100 restarts, with the closed form.
+    /// 1e-6 m, 1e-5 rad, 40 steps, 500 restarts, with the closed form.
     fn default() -> Self {
         Self {
             position_tolerance_m: 1e-6,
             rotation_tolerance_rad: 1e-5,
             max_steps: 40,
-            max_restarts: 100,
+            max_restarts: 500,
             closed_form: true,
         }
     }
