@@ -63,22 +63,46 @@ def test_all_programs_are_installed():
     assert sorted(listed) == sorted(rust_nodes.programs())
 
 
-@pytest.mark.parametrize('symlinks', [False, True])
-def test_what_is_installed_launches(tmp_path, symlinks):
-    """Installs all but the programs with CMake, and launches from there."""
+def configure_and_build(tmp_path, *steps, **options):
+    """Runs CMake on nodes/: configures, then takes `steps`; skips the test where CMake or ament are not there."""
     lacking = [program for program in ('cmake', 'make') if shutil.which(program) is None]
     if lacking:
         pytest.skip(f'no {lacking[0]} here')
-    build, prefix = tmp_path / 'build', tmp_path / 'install'
+    build = tmp_path / 'build'
     # The system's Python has ament's part that is in Python.
-    options = {'Python3_EXECUTABLE': '/usr/bin/python3', 'DREAMITATE_BUILD_PROGRAMS': 'OFF',
-               'AMENT_CMAKE_SYMLINK_INSTALL': 'ON' if symlinks else 'OFF', 'CMAKE_INSTALL_PREFIX': prefix}
+    options |= {'Python3_EXECUTABLE': '/usr/bin/python3', 'CMAKE_INSTALL_PREFIX': tmp_path / 'install'}
     configure = ['cmake', '-S', NODES, '-B', build, *(f'-D{name}={value}' for name, value in options.items())]
-    for command in (configure, ['cmake', '--build', build], ['cmake', '--install', build]):
+    for command in (configure, *(['cmake', step, build] for step in steps)):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         if 'provided by "ament_cmake"' in ' '.join(done.stderr.split()):
             pytest.skip('no ament_cmake here; Debian and Ubuntu have it in the package ament-cmake')
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('rcl', [True, False])
+def test_cargo_is_told_what_to_build(tmp_path, rcl):
+    told = tmp_path / 'told'
+    cargo = tmp_path / 'cargo'
+    cargo.write_text(f'#!/bin/sh\necho "$IDL_PACKAGE_FILTER" > {told}\necho "$@" >> {told}\n')
+    cargo.chmod(0o755)
+    configure_and_build(tmp_path, '--build', CARGO=cargo, DREAMITATE_RCL='ON' if rcl else 'OFF')
+    packages, arguments = told.read_text().splitlines()
+    target = tmp_path / 'build/cargo'
+    features = ' --features dreamitate_carrier/rcl' if rcl else ''
+    assert arguments == f'build --release --bins --target-dir {target} --locked{features}'
+    # All that our messages refer to, and all that we depend on for theirs; moveit_msgs has messages that we do not use.
+    standard = {path.name for path in (ROOT / 'msg/standard').iterdir() if path.is_dir()}
+    assert set(packages.split(';')) == standard | {'dreamitate_msgs', 'octomap_msgs'}
+    depended_on = dependencies(ElementTree.parse(NODES / 'package.xml').getroot())
+    assert set(packages.split(';')) - depended_on == {'service_msgs'}, 'Humble has no service_msgs, all others are there'
+
+
+@pytest.mark.parametrize('symlinks', [False, True])
+def test_what_is_installed_launches(tmp_path, symlinks):
+    """Installs all but the programs with CMake, and launches from there."""
+    configure_and_build(tmp_path, '--build', '--install', DREAMITATE_BUILD_PROGRAMS='OFF',
+                        AMENT_CMAKE_SYMLINK_INSTALL='ON' if symlinks else 'OFF')
+    prefix = tmp_path / 'install'
     share = prefix / 'share/dreamitate'
     assert (prefix / 'share/ament_index/resource_index/packages/dreamitate').is_file()
     for folder in ('config', 'launch', 'models', 'urdf'):

@@ -215,6 +215,21 @@ impl NodeArgs {
         remap::resolve(&self.name, &self.remaps, name)
     }
 
+    /// rcl applies the rules a second time: what two rules would then rename twice is refused.
+    #[cfg(feature = "rcl")]
+    pub(crate) fn refuse_chained_remaps(&self) -> Result<(), ArgsError> {
+        let chained = remap::chained(&self.name, &self.remaps)
+            .map_err(|source| ArgsError::Name { context: "-r".to_owned(), source })?;
+        match chained {
+            None => Ok(()),
+            Some((first, second)) => Err(ArgsError::Form {
+                flag: "-r".to_owned(),
+                value: format!("{}:={} with {}:={}", first.from, first.to, second.from, second.to),
+                expected: "rules of which none renames what another has renamed (rcl applies them twice)",
+            }),
+        }
+    }
+
     /// The level given by `--log-level`, as it was written.
     pub fn log_level(&self) -> Option<&str> {
         self.log_level.as_deref()

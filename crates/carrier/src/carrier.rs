@@ -1,9 +1,7 @@
 //! The raw layer: what a carrier does for a node. Only CDR bytes pass here.
 //!
-//! Two carriers exist, [`Local`](crate::Local) and [`Zenoh`](crate::Zenoh). A third, `rcl`, for machines with
-//! a sourced ROS 2, will stand beside them as a module of its own behind a cargo feature and implement the
-//! same two traits: raw topics exist in rcl, and a raw service needs its type support looked up by name.
-//! Nothing above this file would change.
+//! Three carriers exist: [`Local`](crate::Local), [`Zenoh`](crate::Zenoh), and `Rcl` where the program is built for a
+//! sourced ROS 2 (feature `rcl`).
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 

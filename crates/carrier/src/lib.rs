@@ -1,4 +1,4 @@
-//! How messages travel: topics, services, actions, parameters and tf over in-process channels or Zenoh.
+//! How messages travel: topics, services, actions, parameters and tf over in-process channels, Zenoh or ROS 2's own rcl.
 //!
 //! A program works with a [`Node`] and never names a carrier, except where it makes one:
 //!
@@ -24,7 +24,8 @@
 //! ```
 //!
 //! Below the nodes, [`Carrier`] and [`Member`] move bytes: a topic's or service's name, its type name, its
-//! RIHS01 hash, and CDR. [`Local`] does it inside a process, [`Zenoh`] between processes and with ROS 2.
+//! RIHS01 hash, and CDR. [`Local`] does it inside a process, [`Zenoh`] between processes and with ROS 2 over its
+//! rmw_zenoh, and `Rcl` (feature `rcl`) where ROS 2 is sourced, with any RMW.
 
 mod action;
 mod args;
@@ -40,6 +41,8 @@ mod parameter_services;
 mod params_file;
 mod process;
 mod qos;
+#[cfg(feature = "rcl")]
+mod rcl;
 mod remap;
 mod service;
 mod tf;
@@ -56,8 +59,10 @@ pub use name::{NameError, NodeName};
 pub use node::Node;
 pub use parameter::{Declaration, Parameter, ParameterError, ParameterSet, ParameterType, ParameterValue};
 pub use params_file::{Origin, ParamsFileError};
-pub use process::{error_chain, run_process};
+pub use process::{between_processes, error_chain, run_process};
 pub use qos::Qos;
+#[cfg(feature = "rcl")]
+pub use rcl::Rcl;
 pub use remap::RemapRule;
 pub use service::Client;
 pub use tf::{TF, TF_STATIC, TfBroadcaster};

@@ -5,7 +5,7 @@ use std::{error::Error, future::Future, process::ExitCode, sync::Arc, time::Dura
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
-use crate::{Carrier, NodeArgs, Zenoh, ZenohOptions};
+use crate::{Carrier, CarrierError, NodeArgs};
 
 /// Any error that can cross threads.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -15,10 +15,21 @@ const DEFAULT_FILTER: &str = "info,zenoh=error";
 /// How long tasks that a dropped node leaves behind (an arm's cancel on its way) have to end.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The main function of a node: runs `node` on the Zenoh carrier with the process's `--ros-args`, until it ends or
+/// The carrier between processes: Zenoh, or rcl where the program was built for a sourced ROS 2 (feature `rcl`).
+///
+/// # Errors
+/// What [`Zenoh::open`](crate::Zenoh::open) or `Rcl::open` say.
+pub fn between_processes() -> Result<Arc<dyn Carrier>, CarrierError> {
+    #[cfg(feature = "rcl")]
+    return Ok(Arc::new(crate::Rcl::open()?));
+    #[cfg(not(feature = "rcl"))]
+    Ok(Arc::new(crate::Zenoh::open(crate::ZenohOptions::from_env()?)?))
+}
+
+/// The main function of a node: runs `node` on [`between_processes`] with the process's `--ros-args`, until it ends or
 /// the process is asked to stop by SIGINT or SIGTERM.
 ///
-/// Logs go to standard error, filtered by `--log-level` or `RUST_LOG`. The exit code is 0 if the node ended well or
+/// Logs go to standard error, or on rcl where ROS 2 sends them (/rosout too), filtered by `--log-level` or `RUST_LOG`. The exit code is 0 if the node ended well or
 /// was stopped, 1 if it failed (the chain of errors is printed), 2 for arguments that cannot be understood.
 ///
 /// ```no_run
@@ -50,11 +61,7 @@ where
         .map(str::to_lowercase)
         .or_else(|| std::env::var("RUST_LOG").ok())
         .unwrap_or_else(|| DEFAULT_FILTER.to_owned());
-    // Fails if a subscriber is installed already: then that one logs.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .try_init();
+    log(&args, EnvFilter::new(filter));
     match run(args, node) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,9 +71,30 @@ where
     }
 }
 
+/// Starts logging. Does nothing if it is started already: then it stays as it is.
+#[cfg(not(feature = "rcl"))]
+fn log(_: &NodeArgs, filter: EnvFilter) {
+    use std::io::IsTerminal;
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// Starts logging through rcl.
+#[cfg(feature = "rcl")]
+fn log(args: &NodeArgs, filter: EnvFilter) {
+    use tracing_subscriber::prelude::*;
+    let rosout = crate::rcl::Rosout::new(args.name());
+    let _ = tracing_subscriber::registry().with(filter).with(rosout).try_init();
+}
+
 /// The process's arguments; a node takes none but ROS's.
 fn arguments(default_name: &str) -> Result<NodeArgs, Failure> {
     let args = NodeArgs::parse(default_name, std::env::args().skip(1))?;
+    #[cfg(feature = "rcl")]
+    args.refuse_chained_remaps()?;
     match args.rest().first() {
         Some(other) => Err(format!("unknown argument {other}; ROS's arguments come after --ros-args").into()),
         None => Ok(args),
@@ -81,7 +109,7 @@ where
 {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let carrier: Arc<dyn Carrier> = Arc::new(Zenoh::open(ZenohOptions::from_env()?)?);
+        let carrier = between_processes()?;
         tokio::select! {
             ended = node(carrier, args) => ended.map_err(Into::into),
             signal = stop_signal() => {

@@ -47,6 +47,28 @@ pub(crate) fn resolve(node: &NodeName, rules: &[RemapRule], name: &str) -> Resul
     Ok(expanded)
 }
 
+/// Two rules of which the second renames what the first has renamed. rcl applies a process's rules to full names again, so
+/// there it would be renamed twice.
+///
+/// # Errors
+/// As [`resolve`].
+#[cfg(any(feature = "rcl", test))]
+pub(crate) fn chained<'a>(
+    node: &NodeName,
+    rules: &'a [RemapRule],
+) -> Result<Option<(&'a RemapRule, &'a RemapRule)>, NameError> {
+    let names = || rules.iter().filter(|rule| !rule.from.starts_with("__"));
+    for first in names() {
+        let renamed = node.expand(&first.to)?;
+        for second in names() {
+            if node.expand(&second.from)? == renamed && node.expand(&second.to)? != renamed {
+                return Ok(Some((first, second)));
+            }
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +90,17 @@ mod tests {
             ("other", "/cell/other"),
         ] {
             assert_eq!(resolve(&node, &rules, name).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_rule_for_what_another_has_renamed_is_found() {
+        let node = NodeName::new("/cell", "n").unwrap();
+        let swap = rules(&["__node:=m", "top:=side", "/cell/side:=top"]);
+        let (first, second) = chained(&node, &swap).unwrap().unwrap();
+        assert_eq!((first.from.as_str(), second.from.as_str()), ("top", "/cell/side"));
+        for fine in [&["a:=b", "c:=d"][..], &["a:=b", "c:=b"], &["a:=a"], &["a:=/b", "b:=c"]] {
+            assert_eq!(chained(&node, &rules(fine)).unwrap(), None, "{fine:?}");
         }
     }
 

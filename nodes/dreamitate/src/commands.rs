@@ -18,7 +18,7 @@ use crate::{
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dreamitate_bag::BagReader;
-use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, Zenoh, ZenohOptions};
+use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, between_processes};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_msgs::{Message, dreamitate_msgs as msgs};
 use dreamitate_render::ToolModel;
@@ -49,7 +49,7 @@ enum Command {
     Track(TrackArgs),
     /// Play a recorded dream through the trackers again and compare with what was recorded.
     Replay(ReplayArgs),
-    /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types).
+    /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types), or over ROS 2 where built for it.
     Launch(RunArgs),
     /// Plan the arms' motion along tracked poses and write a report; nothing moves.
     Plan(PlanArgs),
@@ -228,7 +228,7 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
 
     let carrier: Arc<dyn Carrier> = match carriage {
         Carriage::Here => Arc::new(Local::new()),
-        Carriage::Processes => Arc::new(Zenoh::open(ZenohOptions::from_env()?)?),
+        Carriage::Processes => between_processes()?,
     };
     let node = Arc::new(Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?);
     let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;

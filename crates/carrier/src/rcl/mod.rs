@@ -1,0 +1,230 @@
+//! The carrier where ROS 2 is sourced: rcl with whichever RMW is set, through r2r.
+//!
+//! r2r's node must be spun, and what arrives for a subscription waits in a queue of ten that silently drops the newest.
+//! Here one thread owns the node (see `spinner`): it spins, and empties every queue after every turn, in which at most one
+//! message is put into each. So r2r drops nothing, and how much is kept for whom is decided by our own inboxes, as on
+//! every carrier.
+//!
+//! Topics pass as CDR bytes. Services cannot: rcl hands them over as C structs of a type that is known when the program is
+//! compiled, so they pass through r2r's types, found by name in a table (`types`; `installed` for the packages that r2r's
+//! documentation build lacks). Actions are services and topics here as on every carrier.
+
+mod client;
+mod installed;
+mod rosout;
+mod spinner;
+mod types;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use dreamitate_msgs::MessageInfo;
+use parking_lot::Mutex;
+use r2r::QosProfile;
+use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
+
+use crate::{
+    Carrier, CarrierError, Endpoint, Guard, Member, NodeName, OnMessage, OnRequest, Qos, RawClient,
+    RawPublisher, TopicInfo,
+};
+use client::RclClient;
+pub(crate) use rosout::Rosout;
+use spinner::Spinner;
+use types::RclSender;
+
+/// How long other nodes are looked for before a name counts as free; discovery is not instant.
+const NAME_SEARCH: Duration = Duration::from_millis(500);
+
+/// The ROS 2 graph that the process's environment names (`RMW_IMPLEMENTATION`, `ROS_DOMAIN_ID`).
+///
+/// rcl reads the process's `--ros-args` too and applies its remap rules once more, to names that are full already.
+pub struct Rcl {
+    context: r2r::Context,
+    /// Any node of this process: the graph is seen through one.
+    window: Mutex<Weak<Spinner>>,
+}
+
+impl Rcl {
+    /// Initialises rcl, once in a process.
+    ///
+    /// # Errors
+    /// [`CarrierError::Transport`] if rcl or the RMW cannot be initialised.
+    pub fn open() -> Result<Self, CarrierError> {
+        let context = r2r::Context::create().map_err(transport(|| "cannot initialise ROS 2".to_owned()))?;
+        Ok(Self { context, window: Mutex::new(Weak::new()) })
+    }
+}
+
+impl Carrier for Rcl {
+    fn join(&self, node: &NodeName) -> Result<Arc<dyn Member>, CarrierError> {
+        let what = || format!("cannot create node {node}");
+        let joined = r2r::Node::create(self.context.clone(), node.name(), node.namespace())
+            .map_err(transport(what))?;
+        let spinner = Arc::new(Spinner::start(joined, node).map_err(transport(what))?);
+        if is_taken(&spinner, node)? {
+            return Err(CarrierError::DuplicateNode(node.clone()));
+        }
+        *self.window.lock() = Arc::downgrade(&spinner);
+        Ok(Arc::new(RclMember(spinner)))
+    }
+
+    /// Those of message types that this program knows; of another it could not take the bytes either.
+    fn topics(&self) -> Vec<TopicInfo> {
+        let Some(spinner) = self.window.lock().upgrade() else { return Vec::new() };
+        match spinner.ask(|spun| published(&spun.node)) {
+            Ok(Ok(topics)) => topics,
+            Ok(Err(error)) => {
+                tracing::warn!("the ROS graph cannot be read: {error}");
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::warn!("the ROS graph cannot be read: {error}");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Whether another node of this name shows up. Every rcl node publishes its log on /rosout, which says whose it is.
+fn is_taken(spinner: &Spinner, node: &NodeName) -> Result<bool, CarrierError> {
+    const LOOKS: u32 = 10;
+    for _ in 0..LOOKS {
+        std::thread::sleep(NAME_SEARCH / LOOKS);
+        let logs = spinner
+            .ask(|spun| spun.node.get_publishers_info_by_topic("/rosout", false))?
+            .map_err(transport(|| format!("cannot ask for nodes named {node}")))?;
+        let mut namesakes =
+            logs.iter().filter(|log| log.node_name == node.name() && log.node_namespace == node.namespace());
+        if namesakes.nth(1).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Every published topic of a known type with its first publisher's quality of service, sorted by name.
+fn published(node: &r2r::Node) -> r2r::Result<Vec<TopicInfo>> {
+    let hashes: BTreeMap<_, _> =
+        MessageInfo::all().iter().map(|info| (info.type_name, info.type_hash)).collect();
+    let mut found = Vec::new();
+    for name in node.get_topic_names_and_types()?.into_keys() {
+        let publishers = node.get_publishers_info_by_topic(&name, false)?;
+        let Some(publisher) = publishers.first() else { continue };
+        let Some(hash) = hashes.get(publisher.topic_type.as_str()) else { continue };
+        let endpoint = Endpoint::new(name, &publisher.topic_type, *hash);
+        found.push(TopicInfo { endpoint, qos: qos(&publisher.qos_profile) });
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A node on rcl.
+struct RclMember(Arc<Spinner>);
+
+impl Member for RclMember {
+    fn advertise(&self, topic: &Endpoint, qos: Qos) -> Result<Box<dyn RawPublisher>, CarrierError> {
+        let endpoint = topic.clone();
+        let sender = self
+            .0
+            .ask(move |spun| types::advertise(&mut spun.node, &endpoint, profile(qos)))?
+            .map_err(transport(|| format!("cannot publish {} ({})", topic.name, topic.type_name)))?;
+        let (spinner, name) = (self.0.clone(), topic.name.clone());
+        Ok(Box::new(RclPublisher { sender: Mutex::new(Some(sender)), spinner, name }))
+    }
+
+    fn subscribe(&self, topic: &Endpoint, qos: Qos, on_message: OnMessage) -> Result<Guard, CarrierError> {
+        let endpoint = topic.clone();
+        let lease = Arc::new(());
+        let until = Arc::downgrade(&lease);
+        self.0
+            .ask(move |spun| {
+                let drain = types::subscribe(&mut spun.node, &endpoint, profile(qos), on_message)?;
+                spun.drain_until(until, drain);
+                r2r::Result::Ok(())
+            })?
+            .map_err(transport(|| format!("cannot subscribe to {} ({})", topic.name, topic.type_name)))?;
+        Ok(Guard::new((lease, self.0.clone())))
+    }
+
+    fn serve(&self, service: &Endpoint, on_request: OnRequest) -> Result<Guard, CarrierError> {
+        let (endpoint, what) = (service.clone(), || format!("cannot serve {}", service.name));
+        let kind = types::service(service).map_err(transport(what))?;
+        let lease = Arc::new(());
+        let until = Arc::downgrade(&lease);
+        self.0
+            .ask(move |spun| {
+                let drain = (kind.serve)(&mut spun.node, &endpoint.name, on_request)?;
+                spun.drain_until(until, drain);
+                r2r::Result::Ok(())
+            })?
+            .map_err(transport(what))?;
+        Ok(Guard::new((lease, self.0.clone())))
+    }
+
+    fn client(&self, service: &Endpoint) -> Result<Arc<dyn RawClient>, CarrierError> {
+        let what = || format!("cannot make a client of {}", service.name);
+        let kind = types::service(service).map_err(transport(what))?;
+        let name = service.name.clone();
+        let asker = self.0.ask(move |spun| (kind.client)(&mut spun.node, &name))?.map_err(transport(what))?;
+        Ok(Arc::new(RclClient::new(asker, service.name.clone(), self.0.clone())?))
+    }
+}
+
+struct RclPublisher {
+    /// Taken when dropped.
+    sender: Mutex<Option<Box<dyn RclSender>>>,
+    spinner: Arc<Spinner>,
+    name: String,
+}
+
+impl RawPublisher for RclPublisher {
+    fn publish(&self, cdr: Bytes) -> Result<(), CarrierError> {
+        match &*self.sender.lock() {
+            Some(sender) => {
+                sender.publish(&cdr).map_err(transport(|| format!("cannot publish {}", self.name)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for RclPublisher {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.get_mut().take() {
+            self.spinner.tell(move |spun| sender.destroy(&mut spun.node));
+        }
+    }
+}
+
+/// rcl's form of a quality of service.
+fn profile(qos: Qos) -> QosProfile {
+    QosProfile {
+        history: HistoryPolicy::KeepLast,
+        depth: qos.depth,
+        reliability: if qos.reliable { ReliabilityPolicy::Reliable } else { ReliabilityPolicy::BestEffort },
+        durability: if qos.latched { DurabilityPolicy::TransientLocal } else { DurabilityPolicy::Volatile },
+        ..QosProfile::default()
+    }
+}
+
+/// What we keep of rcl's form.
+fn qos(profile: &QosProfile) -> Qos {
+    Qos {
+        // DDS does not tell the depth of others: 0 stands for unknown.
+        depth: profile.depth.max(1),
+        reliable: profile.reliability == ReliabilityPolicy::Reliable,
+        latched: profile.durability == DurabilityPolicy::TransientLocal,
+    }
+}
+
+/// A closure that wraps an error with what was being done.
+fn transport<E>(what: impl FnOnce() -> String) -> impl FnOnce(E) -> CarrierError
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    |source| CarrierError::Transport { what: what(), source: source.into() }
+}
