@@ -51,9 +51,13 @@ def launch_description(task):
         argument('dream_source', 'auto', 'Where dreams come from', ['auto', 'rendered', 'recorded', 'onnx']),
         argument('dream_dir', '', 'Folder of the dream, for dream_source:=recorded'),
         argument('model_dir', str(SHARE / 'models' / task), 'Folder of the video model, for dream_source:=onnx'),
-        argument('camera_source', 'files', 'Where a video model has its photos from: files in the folder photos, or '
-                 'topics of a camera driver: camera/{top,side}/image_raw and camera_info', ['files', 'topics']),
+        argument('camera_source', 'files', 'Where a video model has its photos from: files in the folder photos, two '
+                 'RealSense cameras, or topics of a camera driver: camera/{top,side}/image_raw and camera_info',
+                 ['files', 'realsense', 'topics']),
         argument('photos', '', 'Folder with top.png and side.png, or numbered pairs in top/ and side/'),
+        argument('top_device', '', 'Of camera_source:=realsense: the top camera\'s serial number, or a .bag that '
+                 'librealsense recorded'),
+        argument('side_device', '', 'The same for the side camera'),
         argument('seed', '0', f'Seed of the first dream, 0 to {LARGEST_SEED}'),
         argument('dreamer_host', 'local', 'Host of the dreamer. With another than local none is started here, and the '
                  'command to be run there is printed'),
@@ -158,10 +162,20 @@ class TaskProcesses:
             folder = str(_folder('photos', self.given('photos')))
             photos = {'source': 'files', 'folder': folder, 'rig': self.rig, 'rate_hz': 1.0 / PHOTO_PERIOD_S}
             actions.append(self._node('stereo_camera', photos, of_task=False))
+        if self.source == 'onnx' and self.given('camera_source') == 'realsense':
+            devices = {name: self._device(name) for name in ('top_device', 'side_device')}
+            actions.append(self._node('stereo_camera', {'source': 'realsense', 'rig': self.rig, **devices}, of_task=False))
         if self.local:
             return [*actions, self._node('dreamer', parameters)]
         command = self._dreamer_command({'task': self.task, **parameters})
         return [*actions, LogInfo(msg=f'run the dreamer on {self.given("dreamer_host")}: {command}')]
+
+    def _device(self, name):
+        """A camera, with an underscore before a serial number: ROS would take it for a number."""
+        device = self.given(name)
+        if not device:
+            raise ValueError(f'{name}:= is empty; camera_source:=realsense needs a serial number or a .bag file')
+        return f'_{device}' if device.isdigit() else device
 
     def _input(self, name):
         """The folder of a dream or a model; one on another host cannot be looked at."""

@@ -28,6 +28,8 @@ ARGUMENTS = {
     'recorded': {'dream_source': 'recorded', 'dream_dir': str(ROOT / 'docs'), 'rviz': 'false', 'seed': '7'},
     'model and files': {**MODEL, 'confirm': 'true'},
     'model and cameras': {**MODEL, 'camera_source': 'topics', 'robot_driver': 'none'},
+    'model and RealSense': {**MODEL, 'camera_source': 'realsense', 'top_device': '104122060901',
+                            'side_device': 'side.bag', 'robot_driver': 'none'},
     'real': {'sim': 'false', **MODEL},
     'real, drivers without namespaces': {'sim': 'false', **MODEL, **UR_DRIVER, 'confirm': 'false'},
     'namespace': {'namespace': 'cell', 'record': 'bag_of_a_test'},
@@ -169,6 +171,9 @@ def test_without_a_driver_nothing_of_arms_is_started():
 def test_photos_are_published_for_a_model_alone():
     camera = nodes(launched('rotation', ARGUMENTS['model and files']))['/stereo_camera']
     assert camera.values['folder'] == MODEL['photos'] and camera.values['rig'] == 'paper'
+    camera = nodes(launched('rotation', ARGUMENTS['model and RealSense']))['/stereo_camera']
+    # As realsense-ros has it: without the underscore ROS would take the serial number for a number.
+    assert camera.values['top_device'] == '_104122060901' and camera.values['side_device'] == 'side.bag'
     for arguments in (ARGUMENTS['model and cameras'], ARGUMENTS['recorded'], {}):
         assert '/stereo_camera' not in nodes(launched('rotation', arguments))
 
@@ -235,7 +240,8 @@ def test_the_environment_may_name_the_configuration(tmp_path):
     ({'sim': 'yes'}, ['sim', 'yes', 'true', 'false']),
     ({'dream_source': 'video'}, ['dream_source', 'video', 'rendered', 'recorded', 'onnx']),
     ({'robot_driver': 'gazebo'}, ['robot_driver', 'gazebo', 'simulated', 'real', 'none']),
-    ({'camera_source': 'realsense'}, ['camera_source', 'realsense', 'files', 'topics']),
+    ({'camera_source': 'webcam'}, ['camera_source', 'webcam', 'files', 'realsense', 'topics']),
+    ({**MODEL, 'camera_source': 'realsense', 'top_device': '1'}, ['side_device', 'serial number', '.bag']),
     ({'confirm': 'maybe'}, ['confirm', 'maybe', 'true', 'false']),
     ({'rviz': '1'}, ['rviz', "'true', 'false'"]),
     ({'seed': '-1'}, ['seed:=-1', '0', str(2**63 - 1)]),

@@ -79,16 +79,17 @@ def configure_and_build(tmp_path, *steps, **options):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize('rcl', [True, False])
-def test_cargo_is_told_what_to_build(tmp_path, rcl):
+@pytest.mark.parametrize('rcl, realsense', [(True, False), (False, True)])
+def test_cargo_is_told_what_to_build(tmp_path, rcl, realsense):
     told = tmp_path / 'told'
     cargo = tmp_path / 'cargo'
     cargo.write_text(f'#!/bin/sh\necho "$IDL_PACKAGE_FILTER" > {told}\necho "$@" >> {told}\n')
     cargo.chmod(0o755)
-    configure_and_build(tmp_path, '--build', CARGO=cargo, DREAMITATE_RCL='ON' if rcl else 'OFF')
+    configure_and_build(tmp_path, '--build', CARGO=cargo, DREAMITATE_RCL='ON' if rcl else 'OFF',
+                        DREAMITATE_REALSENSE='ON' if realsense else 'OFF')
     packages, arguments = told.read_text().splitlines()
     target = tmp_path / 'build/cargo'
-    features = ' --features dreamitate_carrier/rcl' if rcl else ''
+    features = ' --features dreamitate_carrier/rcl' if rcl else ' --features stereo_camera/realsense'
     assert arguments == f'build --release --bins --target-dir {target} --locked{features}'
     # All that our messages refer to, and all that we depend on for theirs; moveit_msgs has messages that we do not use.
     standard = {path.name for path in (ROOT / 'msg/standard').iterdir() if path.is_dir()}

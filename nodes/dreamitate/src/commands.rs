@@ -50,7 +50,7 @@ enum Command {
     /// Play a recorded dream through the trackers again and compare with what was recorded.
     Replay(ReplayArgs),
     /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types), or over ROS 2 where built for it.
-    Launch(RunArgs),
+    Launch(LaunchArgs),
     /// Plan the arms' motion along tracked poses and write a report; nothing moves.
     Plan(PlanArgs),
     /// The postures that put an arm's flange at a pose.
@@ -120,6 +120,15 @@ struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+struct LaunchArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// The model's photos come from another program, on camera/{top,side}/image_raw and camera_info.
+    #[arg(long, requires = "model", conflicts_with = "photos")]
+    cameras: bool,
+}
+
+#[derive(Debug, Args)]
 struct TrackArgs {
     /// A recorded dream: two photos and 25 frames.
     #[arg(long, value_name = "DIR")]
@@ -159,7 +168,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         runtime.block_on(async {
             match cli.command {
                 Command::Run(args) => run(args, Carriage::Here).await,
-                Command::Launch(args) => run(args, Carriage::Processes).await,
+                Command::Launch(args) => run(args.run, Carriage::Processes { cameras: args.cameras }).await,
                 Command::Track(args) => track(args).await,
                 Command::Replay(args) => replay(args).await,
                 Command::Plan(args) => plan(&args),
@@ -183,7 +192,10 @@ pub fn execute(cli: Cli) -> ExitCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Carriage {
     Here,
-    Processes,
+    Processes {
+        /// Another program publishes the photos.
+        cameras: bool,
+    },
 }
 
 impl GraphArgs {
@@ -215,12 +227,13 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     let dreams = match (&args.dream, &args.model) {
         (Some(dir), _) => Dreams::Recorded(dir.clone()),
         (None, Some(model)) => {
-            let photos = match &args.photos {
-                Some(photos) => photos.clone(),
-                None => photograph(&task, args.seed, &args.out.join("photos"))?,
+            let photos = match (&args.photos, carriage) {
+                (Some(photos), _) => Some(photos.clone()),
+                (None, Carriage::Processes { cameras: true }) => None,
+                (None, _) => Some(photograph(&task, args.seed, &args.out.join("photos"))?),
             };
             let parameters = args.sampling.parameters();
-            Dreams::Generated(Generated { model: model.clone(), photos: Some(photos), parameters })
+            Dreams::Generated(Generated { model: model.clone(), photos, parameters })
         }
         (None, None) => Dreams::Rendered { seed: args.seed },
     };
@@ -228,7 +241,7 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
 
     let carrier: Arc<dyn Carrier> = match carriage {
         Carriage::Here => Arc::new(Local::new()),
-        Carriage::Processes => between_processes()?,
+        Carriage::Processes { .. } => between_processes()?,
     };
     let node = Arc::new(Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?);
     let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;
@@ -264,7 +277,7 @@ async fn watch(
     let list = nodes(options)?;
     let mut nodes = match carriage {
         Carriage::Here => Nodes::Here(compose(&list, carrier)?),
-        Carriage::Processes => Nodes::Processes(Processes::start(&list)?),
+        Carriage::Processes { .. } => Nodes::Processes(Processes::start(&list)?),
     };
     let observed = observer.watch(node, &mut nodes, goal, options.arms).await;
     if let Nodes::Here(set) = &mut nodes {

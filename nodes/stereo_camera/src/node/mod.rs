@@ -1,0 +1,158 @@
+//! The camera pair as a node: image topics out.
+
+mod from_files;
+#[cfg(feature = "realsense")]
+mod from_realsense;
+
+use dreamitate_carrier::{
+    Carrier, CarrierError, Declaration, Node, NodeArgs, ParameterError, ParameterSet, Publisher, Qos,
+};
+use dreamitate_clip::{camera_to_message, image_to_message};
+use dreamitate_config::ConfigFolder;
+use dreamitate_geometry::{Rig, View, camera_frame};
+use dreamitate_msgs::{
+    builtin_interfaces::Time,
+    sensor_msgs::{CameraInfo, Image},
+};
+use image::RgbImage;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+#[cfg_attr(not(feature = "realsense"), allow(dead_code))]
+struct Settings {
+    source: Source,
+    rig: PathBuf,
+    rate_hz: f64,
+    repeat: bool,
+    folder: PathBuf,
+    devices: [String; 2],
+    camera_rate_hz: u32,
+    exposure: f32,
+    white_balance_k: f32,
+    pair_tolerance_ms: f64,
+}
+
+enum Source {
+    Files,
+    RealSense,
+}
+
+impl Settings {
+    fn declare(parameters: &mut ParameterSet) -> Result<Self, ParameterError> {
+        let source = parameters.declare(
+            Declaration::text("source", "files")
+                .about("Where images come from")
+                .choices(&["files", "realsense"]),
+        )?;
+        let folder = parameters
+            .declare(Declaration::text("folder", ".").about(
+                "Of files: the folder with top.png and side.png, or numbered pairs in top/ and side/",
+            ))?;
+        let config_dir = parameters.declare(Declaration::text("config_dir", "").about(
+            "The folder of tasks, rigs, tools and robots; empty: the one that comes with the program",
+        ))?;
+        let rig = parameters
+            .declare(Declaration::text("rig", "paper").about("The calibrated rig: a name or a YAML file"))?;
+        let rate_hz = parameters.declare(
+            Declaration::new("rate_hz", 2.0).unit("Hz").about("Pairs a second, at most").range(0.01, 120.0),
+        )?;
+        let repeat = parameters.declare(
+            Declaration::new("loop", true).about("Begin again after the last pair; otherwise the node rests"),
+        )?;
+        let devices = [
+            parameters.declare(Declaration::text("top_device", "").about(
+                "Of realsense: the top camera's serial number (after an underscore, or it is a number to ROS), or a \
+                 .bag that librealsense recorded",
+            ))?,
+            parameters.declare(Declaration::text("side_device", "").about("The same for the side camera"))?,
+        ];
+        let camera_rate_hz = parameters.declare(
+            Declaration::new("camera_rate_hz", 30i64)
+                .unit("Hz")
+                .about("Of realsense: frames that a camera takes a second")
+                .range(1, 120),
+        )?;
+        let exposure = parameters.declare(
+            Declaration::new("exposure", 0.0)
+                .about("Of realsense: in the camera's unit, 100 µs for a D400's colour; 0: automatic")
+                .range(0.0, 10_000.0),
+        )?;
+        let white_balance_k = parameters.declare(
+            Declaration::new("white_balance_k", 0.0)
+                .unit("K")
+                .about("Of realsense: colour temperature of the light; 0: automatic")
+                .range(0.0, 10_000.0),
+        )?;
+        let pair_tolerance_ms = parameters.declare(
+            Declaration::new("pair_tolerance_ms", 17.0)
+                .unit("ms")
+                .about("Of realsense: largest difference of a pair's stamps")
+                .range(0.0, 1000.0),
+        )?;
+        let config = ConfigFolder::find((!config_dir.is_empty()).then_some(Path::new(&config_dir)));
+        Ok(Self {
+            source: if source == "realsense" { Source::RealSense } else { Source::Files },
+            rig: config.rig(&rig),
+            rate_hz,
+            repeat,
+            folder: folder.into(),
+            devices,
+            camera_rate_hz: camera_rate_hz as u32,
+            exposure: exposure as f32,
+            white_balance_k: white_balance_k as f32,
+            pair_tolerance_ms,
+        })
+    }
+}
+
+/// One camera's topics.
+struct Camera {
+    images: Publisher<Image>,
+    infos: Publisher<CameraInfo>,
+    info: CameraInfo,
+}
+
+impl Camera {
+    fn open(node: &Node, rig: &Rig, view: View) -> Result<Self, CarrierError> {
+        Ok(Self {
+            images: node.publisher(&format!("camera/{view}/image_raw"), Qos::sensor_data())?,
+            infos: node.publisher(&format!("camera/{view}/camera_info"), Qos::sensor_data())?,
+            info: camera_to_message(&rig.camera(view).camera, &camera_frame(view)),
+        })
+    }
+
+    fn publish(&self, image: &RgbImage, stamp: &Time) -> Result<(), CarrierError> {
+        let mut info = self.info.clone();
+        info.header.stamp = stamp.clone();
+        self.infos.publish(&info)?;
+        self.images.publish(&image_to_message(image, &info.header.frame_id, stamp.clone()))
+    }
+}
+
+/// The camera pair as a node; runs until it is dropped.
+///
+/// Publishes `camera/{top,side}/image_raw` and `camera_info`: from files a pair with equal stamps every `1/rate_hz`
+/// seconds, with the rig's calibration; from RealSense cameras what they took together, with their own stamps and the
+/// maker's calibration.
+///
+/// # Errors
+/// A parameter or the rig is refused, the files are not pictures of its cameras, a recording cannot be played, or the
+/// carrier fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let node = Node::open(carrier, args)?;
+    let settings = node.declare_parameters(Settings::declare)?;
+    let rig = Arc::new(Rig::read(&settings.rig)?);
+    let cameras = [Camera::open(&node, &rig, View::Top)?, Camera::open(&node, &rig, View::Side)?];
+    match settings.source {
+        Source::Files => from_files::publish(&settings, rig, &cameras).await,
+        #[cfg(feature = "realsense")]
+        Source::RealSense => from_realsense::publish(&settings, &rig, cameras).await,
+        #[cfg(not(feature = "realsense"))]
+        Source::RealSense => anyhow::bail!(
+            "source realsense: this program was built without librealsense2; build it with \
+             `--features stereo_camera/realsense`"
+        ),
+    }
+}
