@@ -28,6 +28,7 @@ pub struct NodeArgs {
     remaps: Vec<RemapRule>,
     overrides: Vec<Override>,
     log_level: Option<String>,
+    has_heartbeat: bool,
     rest: Vec<String>,
 }
 
@@ -145,7 +146,8 @@ impl NodeArgs {
                 })?;
             }
         }
-        let mut parsed = Self { name, remaps: rules, overrides: Vec::new(), log_level, rest };
+        let mut parsed =
+            Self { name, remaps: rules, overrides: Vec::new(), log_level, has_heartbeat: false, rest };
         for setting in settings {
             parsed.take(setting)?;
         }
@@ -173,6 +175,15 @@ impl NodeArgs {
         let name = NodeName::new(namespace, self.name.name())
             .map_err(|source| ArgsError::Name { context: format!("namespace of {}", self.name), source })?;
         Ok(Self { name, ..self })
+    }
+
+    /// The same for a node that says once a second how it does.
+    pub fn with_heartbeat(self) -> Self {
+        Self { has_heartbeat: true, ..self }
+    }
+
+    pub(crate) fn has_heartbeat(&self) -> bool {
+        self.has_heartbeat
     }
 
     /// The same with one more remap rule.

@@ -30,6 +30,7 @@
 mod action;
 mod args;
 mod carrier;
+mod diagnostics;
 mod endpoint;
 mod error;
 mod inbox;
@@ -52,6 +53,7 @@ mod zenoh;
 pub use action::{ActionClient, Goal, GoalHandle, Outcome};
 pub use args::{ArgsError, NodeArgs};
 pub use carrier::{Call, Carrier, Guard, Member, OnMessage, OnRequest, RawClient, RawPublisher, Responder};
+pub use diagnostics::{DIAGNOSTICS, Diagnostics, Health};
 pub use endpoint::{Endpoint, TopicInfo};
 pub use error::CarrierError;
 pub use local::Local;

@@ -4,12 +4,15 @@ use std::{future::Future, sync::Arc};
 
 use dreamitate_msgs::{Action, Message, Service};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     ActionClient, Carrier, CarrierError, Client, Endpoint, Goal, Guard, Member, NodeArgs, NodeName, Outcome,
     ParameterError, ParameterSet, Publisher, Qos, RawPublisher, RawSubscription, Subscription, TfBroadcaster,
-    TopicInfo, action, inbox::Inbox, parameter_services, service,
+    TopicInfo, action,
+    diagnostics::{DIAGNOSTICS, Diagnostics},
+    inbox::Inbox,
+    parameter_services, service,
 };
 
 /// A named participant. Names of topics, services and actions are resolved as in ROS 2: relative ones in the
@@ -22,7 +25,9 @@ pub struct Node {
     args: NodeArgs,
     runtime: Handle,
     servers: Mutex<Vec<Guard>>,
-    inboxes: Mutex<Vec<Inbox>>,
+    inboxes: Arc<Mutex<Vec<Inbox>>>,
+    diagnostics: Diagnostics,
+    heartbeat: Option<JoinHandle<()>>,
     member: Arc<dyn Member>,
 }
 
@@ -36,7 +41,29 @@ impl Node {
             .map_err(|_| CarrierError::Runtime("a node must be opened inside a tokio runtime"))?;
         let member = carrier.join(args.name())?;
         tracing::debug!(node = %args.name(), "opened");
-        Ok(Self { carrier, args, runtime, servers: Mutex::default(), inboxes: Mutex::default(), member })
+        let mut node = Self {
+            carrier,
+            args,
+            runtime,
+            servers: Mutex::default(),
+            inboxes: Arc::default(),
+            diagnostics: Diagnostics::default(),
+            heartbeat: None,
+            member,
+        };
+        if node.args.has_heartbeat() {
+            let (inboxes, publisher) =
+                (node.inboxes.clone(), node.publisher(DIAGNOSTICS, Qos::reliable(10))?);
+            let dropped = move || inboxes.lock().iter().map(Inbox::dropped).sum();
+            let publishing = node.diagnostics.clone().publish(node.name().clone(), publisher, dropped);
+            node.heartbeat = Some(node.runtime.spawn(publishing));
+        }
+        Ok(node)
+    }
+
+    /// What the node says of itself. It is published once a second if the node is a process of its own.
+    pub fn diagnostics(&self) -> Diagnostics {
+        self.diagnostics.clone()
     }
 
     /// The node's name.
@@ -181,8 +208,11 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
         self.servers.get_mut().clear();
-        self.inboxes.get_mut().iter().for_each(Inbox::close);
+        self.inboxes.lock().iter().for_each(Inbox::close);
         tracing::debug!(node = %self.args.name(), "closed");
     }
 }

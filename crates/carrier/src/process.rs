@@ -97,7 +97,7 @@ fn arguments(default_name: &str) -> Result<NodeArgs, Failure> {
     args.refuse_chained_remaps()?;
     match args.rest().first() {
         Some(other) => Err(format!("unknown argument {other}; ROS's arguments come after --ros-args").into()),
-        None => Ok(args),
+        None => Ok(args.with_heartbeat()),
     }
 }
 

@@ -7,8 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use contract::{End, SOON, next, node, numbered, soon};
-use dreamitate_carrier::{CarrierError, Endpoint, Local, Node, NodeArgs, Qos};
+use dreamitate_carrier::{
+    CarrierError, DIAGNOSTICS, Endpoint, Health, Local, Node, NodeArgs, Qos, Subscription,
+};
 use dreamitate_msgs::{
+    diagnostic_msgs::DiagnosticArray,
     geometry_msgs::{PoseArray, PoseStamped},
     std_srvs::{SetBool, SetBoolRequest, Trigger, TriggerRequest, TriggerResponse},
 };
@@ -223,4 +226,33 @@ async fn two_runs_are_the_same() {
     assert_eq!(first, run().await);
     assert_eq!(first[0], first[1]);
     assert_eq!(first[0].len(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_says_every_second_how_it_does_and_what_it_lost() {
+    let carrier = world();
+    let monitor = node(&carrier, "monitor");
+    let mut heard = monitor.subscribe::<DiagnosticArray>(DIAGNOSTICS, Qos::reliable(10)).unwrap();
+    let args = NodeArgs::parse("camera", ["--ros-args", "-r", "__ns:=/cell"]).unwrap();
+    let camera = Node::open(carrier.clone(), args.with_heartbeat()).unwrap();
+    let status = async |heard: &mut Subscription<DiagnosticArray>| next(heard).await.status.pop().unwrap();
+    let first = status(&mut heard).await;
+    assert_eq!((first.name.as_str(), first.level, first.message.as_str()), ("/cell/camera", 0, ""));
+
+    let diagnostics = camera.diagnostics();
+    diagnostics.set(Health::Error, "unplugged");
+    diagnostics.value("worst gap ms", 4.5);
+    let publisher = monitor.publisher::<PoseArray>("/image", Qos::sensor_data()).unwrap();
+    let _slow = camera.subscribe::<PoseArray>("/image", Qos::sensor_data()).unwrap();
+    (0..7).for_each(|number| publisher.publish(&numbered(number)).unwrap());
+    let second = status(&mut heard).await;
+    assert_eq!((second.level, second.message.as_str()), (2, "unplugged"));
+    let value = |key: &str| second.values.iter().find(|pair| pair.key == key).unwrap().value.clone();
+    assert_eq!((value("worst gap ms"), value("dropped messages")), ("4.5".to_owned(), "2".to_owned()));
+
+    drop(camera);
+    let silence = tokio::time::timeout(Duration::from_secs(5), heard.recv()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    // Nodes that are not processes are silent.
+    assert!(!carrier.topics().iter().any(|topic| topic.endpoint.name == DIAGNOSTICS));
 }

@@ -9,7 +9,7 @@ use crate::{
     truth::truth_message,
 };
 use anyhow::Context;
-use dreamitate_carrier::{Carrier, Goal, Node, NodeArgs, Outcome, Publisher, Qos};
+use dreamitate_carrier::{Carrier, Diagnostics, Goal, Health, Node, NodeArgs, Outcome, Publisher, Qos};
 use dreamitate_clip::{StereoClip, clip_to_message, image_to_message, pose_to_message};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Rig, View, WORLD_FRAME, camera_frame};
@@ -44,6 +44,7 @@ enum Maker {
 struct Dreamer {
     /// Weak, since the node owns the server that owns the goals that hold this.
     node: Weak<Node>,
+    diagnostics: Diagnostics,
     settings: Settings,
     maker: Maker,
     clips: Publisher<ClipMessage>,
@@ -93,6 +94,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         latest,
         dreaming: tokio::sync::Mutex::default(),
         node: Arc::downgrade(&node),
+        diagnostics: node.diagnostics(),
         maker,
         settings,
     });
@@ -163,6 +165,7 @@ impl Dreamer {
             }
             Err(error) => {
                 let message = format!("{error:#}");
+                self.diagnostics.set(Health::Warning, &message);
                 let cancelled = error.downcast_ref::<DreamError>().is_some_and(DreamError::is_cancelled);
                 if cancelled {
                     Outcome::Canceled(failure(message))
@@ -219,6 +222,7 @@ impl Dreamer {
             // Threads report in any order.
             if step > shown {
                 shown = step;
+                self.diagnostics.set(Health::Ok, format!("step {step} of {steps}"));
                 feedback(step, steps);
             }
         }
@@ -235,6 +239,8 @@ impl Dreamer {
         self.clips.publish(&message)?;
         tracing::info!(clip = clip.id, seconds = begun.elapsed().as_secs_f64(), "dreamt");
         let id = clip.id.clone();
+        self.diagnostics.set(Health::Ok, format!("dreamt {id}"));
+        self.diagnostics.value("last dream s", format!("{:.2}", begun.elapsed().as_secs_f64()));
         self.latest.send_replace(Some(Arc::new(clip)));
         Ok(id)
     }

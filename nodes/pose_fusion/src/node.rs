@@ -1,12 +1,12 @@
 //! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
 
 use crate::{FusionLimits, FusionMethod, fuse_tracks};
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
+use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos};
 use dreamitate_clip::pose_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
-use dreamitate_track::{FusedHeader, FusedTrack, ToolTrack, fused_to_message, track_from_message};
+use dreamitate_track::{FusedHeader, FusedTrack, Outcome, ToolTrack, fused_to_message, track_from_message};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -148,7 +148,10 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         let accepted = fused.poses.iter().filter(|p| p.accepted);
         let poses =
             accepted.filter_map(|p| p.world_from_tool.as_ref()).map(|g| pose_to_message(&g.mean)).collect();
-        tracing::info!("{}: {} {:?} {}", header.clip_id, header.tool, fused.outcome, fused.reason);
+        let health = if fused.outcome == Outcome::Accepted { Health::Ok } else { Health::Warning };
+        let said = format!("{}: {} {:?} {}", header.clip_id, header.tool, fused.outcome, fused.reason);
+        tracing::info!("{said}");
+        node.diagnostics().set(health, said);
         output.poses.publish(&PoseArray {
             header: Header { frame_id: WORLD_FRAME.to_owned(), ..Default::default() },
             poses,

@@ -2,7 +2,7 @@
 
 use crate::{TrackerSettings, ViewModel, ViewTracker};
 use anyhow::Context;
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos};
+use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos};
 use dreamitate_clip::clip_from_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
@@ -111,11 +111,15 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                 match first_round(message, view, known, tools.clone(), settings).await {
                     Ok(result) => {
                         publish_all(&outputs, &names, &result.tracks, |tool| header(tool, &clip_id))?;
+                        let accepted = accepted(&result.tracks);
+                        tracing::info!("{clip_id}: {view} view: {accepted} poses accepted");
+                        node.diagnostics().set(Health::Ok, format!("{clip_id}: {accepted} poses accepted"));
                         tracked = Some(result);
                     }
                     Err(error) => {
                         // An outcome, not the node's end: the fusion rejects the dream and says why.
                         tracing::warn!("{clip_id}: {error:#}");
+                        node.diagnostics().set(Health::Warning, format!("{clip_id}: {error:#}"));
                         let nothing = vec![all_lost(frame_count, &format!("{error:#}")); names.len()];
                         publish_all(&outputs, &names, &nothing, |tool| header(tool, &clip_id))?;
                     }
@@ -158,12 +162,13 @@ async fn first_round(
         };
         let tracker = ViewTracker::with_model(model.clone(), picture);
         let tracks = tracker.track()?;
-        let accepted: usize =
-            tracks.iter().flat_map(|t| &t.poses).filter(|p| p.status == Status::Accepted).count();
-        tracing::info!("{}: {view} view: {accepted} poses accepted", clip.id);
         Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), tracks })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
+}
+
+fn accepted(tracks: &[ToolTrack]) -> usize {
+    tracks.iter().flat_map(|track| &track.poses).filter(|pose| pose.status == Status::Accepted).count()
 }
 
 async fn next_round(

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamitate_carrier::{
-    ActionClient, Carrier, CarrierError, Client, Goal, Node, NodeArgs, Outcome, Publisher, Qos,
+    ActionClient, Carrier, CarrierError, Client, Diagnostics, Goal, Health, Node, NodeArgs, Outcome,
+    Publisher, Qos,
 };
 use dreamitate_msgs::action_msgs::CancelGoal;
 use dreamitate_msgs::control_msgs::FollowJointTrajectory;
@@ -74,6 +75,7 @@ struct Executor {
     stops: StopSwitch,
     settings: PlanSettings,
     dreams: Mutex<DreamTrajectories>,
+    diagnostics: Diagnostics,
     summary: Publisher<std_msgs::String>,
     /// All arms' plans in MoveIt's topic.
     display: Publisher<DisplayTrajectory>,
@@ -123,6 +125,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         stops: StopSwitch::new(),
         settings,
         dreams: Mutex::default(),
+        diagnostics: node.diagnostics(),
         summary: node.publisher("execution/summary", Qos::latched())?,
         display: node.publisher("display_planned_path", Qos::latched())?,
         turn: TurnMutex::new(()),
@@ -403,6 +406,9 @@ impl Executor {
     fn publish(&self, summary: &ExecutionSummary) {
         let ExecutionSummary { clip_id, outcome, error_code, message, .. } = summary;
         tracing::info!(clip_id, ?outcome, error_code, message, "execution");
+        let is_well = matches!(outcome, ExecutionOutcome::Executed | ExecutionOutcome::Planned);
+        let health = if is_well { Health::Ok } else { Health::Error };
+        self.diagnostics.set(health, format!("{clip_id}: {message}"));
         let sent = serde_json::to_string(summary)
             .map_err(anyhow::Error::from)
             .and_then(|data| Ok(self.summary.publish(&std_msgs::String { data })?));

@@ -3,6 +3,7 @@ use crate::{
     FactoryCalibration, Pairing, PairingCount, RealSenseDevice, RealSenseEvent, RealSenseSettings, run_camera,
 };
 use anyhow::{Context, bail};
+use dreamitate_carrier::{Diagnostics, Health};
 use dreamitate_clip::camera_to_message;
 use dreamitate_geometry::{PinholeCamera, Pose, Rig, View};
 use dreamitate_msgs::builtin_interfaces::Time;
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 /// Events that a camera's thread is ahead: a slow network holds the thread, and librealsense drops.
 const AHEAD: usize = 4;
 /// How often it is said how the cameras do.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How far the maker's calibration may put a corner of the image from where the rig's has it, before it is said, px.
 const MOST_APART_PX: f64 = 5.0;
 
@@ -30,7 +31,12 @@ struct State {
 }
 
 /// Publishes what two RealSense cameras took together.
-pub(super) async fn publish(settings: &Settings, rig: &Rig, mut cameras: [Camera; 2]) -> anyhow::Result<()> {
+pub(super) async fn publish(
+    settings: &Settings,
+    rig: &Rig,
+    mut cameras: [Camera; 2],
+    diagnostics: &Diagnostics,
+) -> anyhow::Result<()> {
     let (sender, mut events) = mpsc::channel(AHEAD);
     for (view, device) in View::ALL.into_iter().zip(&settings.devices) {
         let camera = camera_settings(settings, view, device, &rig.camera(view).camera)?;
@@ -73,20 +79,21 @@ pub(super) async fn publish(settings: &Settings, rig: &Rig, mut cameras: [Camera
             }
             RealSenseEvent::Frame(frame) => {
                 state.frames += 1;
-                let Some([top, side]) = pairing.push(view, frame) else { continue };
-                let since_ns = top.stamp_ns.saturating_sub(published_ns);
                 // A recording that begins anew goes back in time.
-                if since_ns >= 0 && (since_ns as f64) < least_apart_ns {
-                    continue;
+                let is_due = |stamp_ns: i64| {
+                    let since_ns = stamp_ns.saturating_sub(published_ns);
+                    since_ns < 0 || since_ns as f64 >= least_apart_ns
+                };
+                if let Some([top, side]) = pairing.push(view, frame).filter(|[top, _]| is_due(top.stamp_ns)) {
+                    published_ns = top.stamp_ns;
+                    cameras[0].publish(&top.item, &Time::from_ns(top.stamp_ns))?;
+                    cameras[1].publish(&side.item, &Time::from_ns(side.stamp_ns))?;
                 }
-                published_ns = top.stamp_ns;
-                cameras[0].publish(&top.item, &Time::from_ns(top.stamp_ns))?;
-                cameras[1].publish(&side.item, &Time::from_ns(side.stamp_ns))?;
             }
         }
         let is_over = states.iter().all(|state| state.has_ended);
         if is_over || told_at.elapsed() >= TELL_EVERY {
-            tell(pairing.count(), &told, told_at.elapsed(), &states);
+            tell(pairing.count(), &told, told_at.elapsed(), &states, diagnostics);
             (told, told_at) = (pairing.count(), Instant::now());
         }
     }
@@ -157,16 +164,30 @@ fn compare(view: View, rig: &PinholeCamera, factory: &PinholeCamera) {
 }
 
 /// Says how the cameras did.
-fn tell(now: PairingCount, before: &PairingCount, elapsed: Duration, states: &[State; 2]) {
+fn tell(
+    now: PairingCount,
+    before: &PairingCount,
+    elapsed: Duration,
+    states: &[State; 2],
+    diagnostics: &Diagnostics,
+) {
     let celsius =
         |state: &State| state.celsius.map_or("unknown".to_owned(), |celsius| format!("{celsius:.0}"));
-    tracing::info!(
-        pairs_hz = format!("{:.1}", (now.pairs - before.pairs) as f64 / elapsed.as_secs_f64()),
-        worst_gap_ms = format!("{:.2}", now.worst_gap_ns as f64 / 1e6),
-        unpaired_top = now.unpaired_top - before.unpaired_top,
-        unpaired_side = now.unpaired_side - before.unpaired_side,
-        top_celsius = celsius(&states[0]),
-        side_celsius = celsius(&states[1]),
-        "cameras"
-    );
+    let pairs_hz = (now.pairs - before.pairs) as f64 / elapsed.as_secs_f64();
+    diagnostics.value("pairs Hz", format!("{pairs_hz:.1}"));
+    diagnostics.value("worst gap ms", format!("{:.2}", now.worst_gap_ns as f64 / 1e6));
+    diagnostics.value("top frames unpaired", now.unpaired_top);
+    diagnostics.value("side frames unpaired", now.unpaired_side);
+    diagnostics.value("top temperature °C", celsius(&states[0]));
+    diagnostics.value("side temperature °C", celsius(&states[1]));
+    let lost: Vec<String> = View::ALL
+        .iter()
+        .zip(states)
+        .filter_map(|(view, state)| Some(format!("{view} camera: {}", state.lost.as_ref()?)))
+        .collect();
+    if lost.is_empty() {
+        diagnostics.set(Health::Ok, "streaming");
+    } else {
+        diagnostics.set(Health::Error, lost.join("; "));
+    }
 }

@@ -146,9 +146,9 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     let rig = Arc::new(Rig::read(&settings.rig)?);
     let cameras = [Camera::open(&node, &rig, View::Top)?, Camera::open(&node, &rig, View::Side)?];
     match settings.source {
-        Source::Files => from_files::publish(&settings, rig, &cameras).await,
+        Source::Files => from_files::publish(&settings, rig, &cameras, &node.diagnostics()).await,
         #[cfg(feature = "realsense")]
-        Source::RealSense => from_realsense::publish(&settings, &rig, cameras).await,
+        Source::RealSense => from_realsense::publish(&settings, &rig, cameras, &node.diagnostics()).await,
         #[cfg(not(feature = "realsense"))]
         Source::RealSense => anyhow::bail!(
             "source realsense: this program was built without librealsense2; build it with \
