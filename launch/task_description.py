@@ -120,6 +120,7 @@ class TaskProcesses:
             *self._dreamer(),
             *(self._node('tool_tracker', {'view': view}, name=f'tool_tracker_{view}') for view in VIEWS),
             self._node('pose_fusion', {}),
+            self._node('scene_markers', {}),
             *(self._arms() if self.driver != 'none' else []),
             *self._recorder(),
             *([self._rviz()] if self.rviz else []),

@@ -92,7 +92,7 @@ def test_the_defaults_start_what_dreamitate_launch_starts(task):
     entities = launched(task)
     arms = [f'/{arm}/simulated_arm' for arm in ARMS[task]]
     assert [*nodes(entities)] == [
-        '/dreamer', '/tool_tracker_top', '/tool_tracker_side', '/pose_fusion', *arms, '/arm_executor']
+        '/dreamer', '/tool_tracker_top', '/tool_tracker_side', '/pose_fusion', '/scene_markers', *arms, '/arm_executor']
     node = nodes(entities)
     assert all(n.values.get('task', task) == task for n in node.values())
     assert all(n.values['config_dir'] == str(ROOT / 'config') for n in node.values())
@@ -186,7 +186,7 @@ def test_all_nodes_are_in_the_namespace(below, namespace, expected):
     found = nodes(launched('rotation', {'namespace': namespace}, below=below), None)
     assert all(name.startswith(f'{expected}/') for name in found)
     assert {f'{expected}/arm_executor', f'{expected}/left/simulated_arm', f'{expected}/rviz2'} <= set(found)
-    assert len(found) == 10
+    assert len(found) == 11
 
 
 def test_a_dreamer_elsewhere_is_left_out_and_its_command_told():

@@ -15,10 +15,8 @@ from rust_nodes import ROOT
 NODES = ROOT / 'nodes'
 RVIZ = sorted((ROOT / 'config/rviz').glob('*.rviz'))
 # The displays of rviz_default_plugins that the files use, with the type of the messages that they take.
-DISPLAYS = {'Grid': None, 'TF': None, 'RobotModel': 'std_msgs/String', 'PoseArray': 'geometry_msgs/PoseArray',
+DISPLAYS = {'Grid': None, 'TF': None, 'RobotModel': 'std_msgs/String', 'PoseArray': 'geometry_msgs/PoseArray', 'Path': 'nav_msgs/Path',
             'MarkerArray': 'visualization_msgs/MarkerArray', 'Image': 'sensor_msgs/Image'}
-# Reserved for markers; no node publishes it yet.
-RESERVED = {'visualization_marker_array'}
 
 
 def displays(file):
@@ -135,10 +133,10 @@ def test_rviz_shows_what_is_published(file):
         # Relative, so that they are found in the namespace in which rviz2 is started.
         assert not shown['Value'].startswith('/')
         known = any(pattern.fullmatch(shown['Value']) for pattern in published)
-        assert known or shown['Value'] in descriptions | RESERVED, shown['Value']
+        assert known or shown['Value'] in descriptions, shown['Value']
         # Images come as sensor data; poses and descriptions wait for whoever comes late.
         assert (shown['Reliability Policy'] == 'Best Effort') == (name == 'Image')
-        assert (shown['Durability Policy'] == 'Transient Local') == (name in ('RobotModel', 'PoseArray'))
+        assert (shown['Durability Policy'] == 'Transient Local') == (name != 'Image')
 
 
 @pytest.mark.parametrize('task', test_launch.TASKS)
@@ -150,9 +148,11 @@ def test_rviz_shows_the_tasks_arms_and_tools(task):
     assert arms == [tool['arm'] for tool in config['tools'].values()] == test_launch.ARMS[task]
     tools = [topic(display)['Value'] for display in shown if display['Class'].endswith('/PoseArray')]
     assert tools == [f'trajectory/{tool}' for tool in config['tools']]
+    paths = [topic(display)['Value'] for display in shown if display['Class'].endswith('/Path')]
+    assert paths == [f'{tool}/path' for tool in tools]
 
 
 def test_the_files_for_one_and_two_arms_differ_in_arms_and_tools_alone():
     assert len(RVIZ) == 2
-    rest = [[d for d in displays(file) if not d['Class'].endswith(('/RobotModel', '/PoseArray'))] for file in RVIZ]
+    rest = [[d for d in displays(file) if not d['Class'].endswith(('/RobotModel', '/PoseArray', '/Path'))] for file in RVIZ]
     assert rest[0] == rest[1]

@@ -11,7 +11,7 @@ use crate::{
     picture,
     plan_command::{PlanArgs, plan},
     recorder::Recorder,
-    report,
+    report, scene_picture,
     summary::Summary,
     tracks,
 };
@@ -396,7 +396,8 @@ fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
 }
 
 /// The files that a run leaves; a folder that holds anything else is not overwritten.
-const RESULTS: [&str; 6] = ["bag", "photos", "report.html", "summary.json", "tracks.json", "overview.png"];
+const RESULTS: [&str; 7] =
+    ["bag", "photos", "report.html", "summary.json", "tracks.json", "overview.png", "scene.png"];
 
 /// Fails if what is read lies in the folder for results, which is made anew.
 fn keep_apart(input: &Path, out: &Path) -> anyhow::Result<()> {
@@ -443,6 +444,8 @@ fn write_results(
     fs::write(out.join("report.html"), report::page(observed, models, ending)?)?;
     let frames: Vec<usize> = (0..observed.clip.frame_count()).step_by(4).collect();
     picture::sheet(observed, models, &frames, 4).save(out.join("overview.png"))?;
+    let arms = observed.execution.as_ref().map_or(&[][..], |execution| &execution.arms);
+    scene_picture::draw(&scene_picture::scene(observed, models), arms).save(out.join("scene.png"))?;
     Ok(())
 }
 

@@ -59,6 +59,7 @@ enum Program {
     PoseFusion,
     SimulatedArm,
     ArmExecutor,
+    SceneMarkers,
 }
 
 /// One node of the graph.
@@ -124,6 +125,7 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     more.push(("fusion", options.fusion.clone()));
     list.push(node(Program::PoseFusion, "pose_fusion", "", more));
     if options.arms {
+        list.push(node(Program::SceneMarkers, "scene_markers", "", common()));
         for tool in &task.tools {
             let more = vec![
                 ("config_dir", config_dir.display().to_string()),
@@ -174,6 +176,7 @@ impl NodeSpec {
             Program::PoseFusion => "pose_fusion",
             Program::SimulatedArm => "simulated_arm",
             Program::ArmExecutor => "arm_executor",
+            Program::SceneMarkers => "scene_markers",
         }
     }
 }
@@ -197,6 +200,7 @@ pub(crate) fn compose(
                 Program::PoseFusion => pose_fusion::node::run(carrier, args).await,
                 Program::SimulatedArm => arm_executor::simulated_node::run(carrier, args).await,
                 Program::ArmExecutor => arm_executor::node::run(carrier, args).await,
+                Program::SceneMarkers => scene_markers::node::run(carrier, args).await,
             };
             result.with_context(|| format!("the node {name} stopped"))
         });

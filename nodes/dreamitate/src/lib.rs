@@ -12,6 +12,7 @@ mod picture;
 mod plan_command;
 mod recorder;
 mod report;
+mod scene_picture;
 mod summary;
 mod tracks;
 

@@ -61,6 +61,16 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
     let report = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(report.contains("data:image/jpeg;base64,") && !report.contains("__DREAMITATE_REPORT__"));
     assert!(!report.contains("src=\"http"), "the report must open offline");
+    let scene = image::open(out.join("scene.png")).unwrap().into_rgb8();
+    // Tools of high confidence are green, executed paths blue, arms grey.
+    for (what, is_it) in [
+        ("tools", (|[r, g, b]: [u8; 3]| g > 120 && r < g - 40 && b < 80) as fn([u8; 3]) -> bool),
+        ("paths", |[r, g, b]| b > 220 && r < 100 && g > 120),
+        ("arms", |[r, g, b]| (90..180).contains(&r) && r.abs_diff(g) < 20 && g.abs_diff(b) < 25),
+    ] {
+        let count = scene.pixels().filter(|pixel| is_it(pixel.0)).count();
+        assert!(count > 300, "{what}: {count} px");
+    }
     let picture = image::open(out.join("overview.png")).unwrap();
     assert_eq!((picture.width(), picture.height()), (4 * 384, 2 * 224));
 
@@ -162,6 +172,13 @@ fn processes_over_zenoh_give_the_same_tracks_as_one_process() {
     let tracks = |out: &PathBuf| std::fs::read(out.join("tracks.json")).unwrap();
     assert!(tracks(&alone) == tracks(&apart), "the tracks differ");
     assert_eq!(json(&apart.join("summary.json"))["outcome"], "executed");
+    // Processes say how they do; nodes within one do not.
+    let topics =
+        |out: &PathBuf| String::from_utf8(dreamitate(&["inspect", path(&out.join("bag"))]).stdout).unwrap();
+    assert!(topics(&apart).contains("/diagnostics") && !topics(&alone).contains("/diagnostics"));
+    for shown in ["/visualization_marker_array", "/trajectory/left/path"] {
+        assert!(topics(&apart).contains(shown) && topics(&alone).contains(shown), "{shown}");
+    }
 }
 
 #[test]
@@ -261,7 +278,11 @@ fn an_interrupted_launch_closes_the_bag_and_ends_its_nodes() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     let pid = launch.id();
     let nodes = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    assert_eq!(nodes.split_whitespace().count(), 7, "dreamer, two trackers, fusion, two arms, executor");
+    assert_eq!(
+        nodes.split_whitespace().count(),
+        8,
+        "dreamer, two trackers, fusion, markers, two arms, executor"
+    );
     signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal::Signal::SIGINT).unwrap();
     let output = launch.wait_with_output().unwrap();
     let (code, message) = code_and_message(&output);
