@@ -1,5 +1,6 @@
 """The ROS package: its manifest, what it installs, and what rviz2 shows."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -137,6 +138,22 @@ def test_rviz_shows_what_is_published(file):
         # Images come as sensor data; poses and descriptions wait for whoever comes late.
         assert (shown['Reliability Policy'] == 'Best Effort') == (name == 'Image')
         assert (shown['Durability Policy'] == 'Transient Local') == (name != 'Image')
+
+
+def test_foxglove_shows_what_is_published():
+    layout = json.loads((ROOT / 'config/foxglove/dreamitate.json').read_text())
+    panels = layout['configById']
+    topics = [*panels['3D!scene']['topics'], *(panel['imageMode']['imageTopic'] for panel in panels.values()
+                                               if 'imageMode' in panel)]
+    published = rust_nodes.topics()
+    assert len(topics) >= 5
+    for shown in topics:
+        # What `dreamitate run` publishes has no namespace.
+        assert any(pattern.fullmatch(shown.removeprefix('/')) for pattern in published), shown
+
+    def placed(part):
+        return {part} if isinstance(part, str) else placed(part['first']) | placed(part['second'])
+    assert placed(layout['layout']) == set(panels)
 
 
 @pytest.mark.parametrize('task', test_launch.TASKS)

@@ -4,6 +4,7 @@ use crate::{
     bench::{BenchCommand, bench},
     graph::{Dreams, Generated, GraphOptions, Processes, compose, nodes},
     ik_command::{IkArgs, ik},
+    live_view::LiveView,
     model_command::{ModelArgs, ModelCommand, model},
     mount_command::{MountArgs, mount},
     observe::{Nodes, Observed, Observer},
@@ -24,6 +25,7 @@ use dreamitate_msgs::{Message, dreamitate_msgs as msgs};
 use dreamitate_render::ToolModel;
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -112,6 +114,10 @@ struct RunArgs {
     /// Where the report, the bag and the numbers go; made anew.
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
+    /// Show the run to Foxglove, or another viewer of its protocol, on this address. The run begins when a viewer connects,
+    /// and ends when the last one leaves.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8765")]
+    live: Option<SocketAddr>,
     /// Let the simulated arms run as fast as they can instead of in real time.
     #[arg(long)]
     fast: bool,
@@ -210,6 +216,7 @@ impl GraphArgs {
             },
             arms,
             time_factor,
+            loop_view: false,
         }
     }
 }
@@ -237,13 +244,25 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
         }
         (None, None) => Dreams::Rendered { seed: args.seed },
     };
-    let options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
+    let mut options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
+    options.loop_view = args.live.is_some();
 
     let carrier: Arc<dyn Carrier> = match carriage {
         Carriage::Here => Arc::new(Local::new()),
         Carriage::Processes { .. } => between_processes()?,
     };
     let node = Arc::new(Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?);
+    let mut live = match args.live {
+        Some(address) => Some(LiveView::start(node.clone(), address).await?),
+        None => None,
+    };
+    if let Some(live) = &live {
+        println!("waiting for a viewer on {}", live.url());
+        tokio::select! {
+            () = live.is_watched(true) => {}
+            signal = tokio::signal::ctrl_c() => bail!(signal.err().map_or_else(|| anyhow!("interrupted"), Into::into)),
+        }
+    }
     let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;
     let goal = msgs::DreamGoal { task: options.task.clone(), seed: args.seed };
     let observed = tokio::select! {
@@ -254,6 +273,9 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     if recorder.has_stopped() {
         tracing::error!("the recording broke off before the run ended");
     }
+    if let Some(live) = &mut live {
+        live.freeze().await;
+    }
     drop(node);
     let bag = recorder.finish().await;
     let observed = observed?;
@@ -261,6 +283,14 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     write_results(&args.out, &observed, &models, ending)?;
     let bag = bag?;
     print_run(&args.out, &observed, bag.message_count);
+    if let Some(live) = live {
+        println!("the end is shown on {} until the last viewer leaves", live.url());
+        tokio::select! {
+            () = live.is_watched(false) => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        live.close().await;
+    }
     Ok(ending)
 }
 

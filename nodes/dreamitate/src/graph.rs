@@ -23,6 +23,8 @@ pub(crate) struct GraphOptions {
     pub arms: bool,
     /// Simulated seconds a second; 0: as fast as possible.
     pub time_factor: f64,
+    /// Whether the dream is shown over and over.
+    pub loop_view: bool,
 }
 
 /// Where dreams come from.
@@ -114,6 +116,7 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     if let Some(mut more) = dream {
         more.extend(common());
         more.push(("autostart", "false".to_owned()));
+        more.push(("loop_view", options.loop_view.to_string()));
         list.push(node(Program::Dreamer, "dreamer", "", more));
     }
     for view in View::ALL {

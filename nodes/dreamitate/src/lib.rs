@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod graph;
 mod ik_command;
+mod live_view;
 mod model_command;
 mod mount_command;
 mod observe;
@@ -14,6 +15,7 @@ mod recorder;
 mod report;
 mod scene_picture;
 mod summary;
+mod taps;
 mod tracks;
 
 pub use commands::{Cli, execute};
