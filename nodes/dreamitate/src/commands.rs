@@ -132,6 +132,9 @@ struct LaunchArgs {
     /// The model's photos come from another program, on camera/{top,side}/image_raw and camera_info.
     #[arg(long, requires = "model", conflicts_with = "photos")]
     cameras: bool,
+    /// The dreamer is started elsewhere, on another host perhaps; the run asks it for a dream.
+    #[arg(long, conflicts_with_all = ["dream", "model"])]
+    remote_dreamer: bool,
 }
 
 #[derive(Debug, Args)]
@@ -174,7 +177,10 @@ pub fn execute(cli: Cli) -> ExitCode {
         runtime.block_on(async {
             match cli.command {
                 Command::Run(args) => run(args, Carriage::Here).await,
-                Command::Launch(args) => run(args.run, Carriage::Processes { cameras: args.cameras }).await,
+                Command::Launch(args) => {
+                    let LaunchArgs { run: args, cameras, remote_dreamer } = args;
+                    run(args, Carriage::Processes { cameras, remote_dreamer }).await
+                }
                 Command::Track(args) => track(args).await,
                 Command::Replay(args) => replay(args).await,
                 Command::Plan(args) => plan(&args),
@@ -201,6 +207,8 @@ enum Carriage {
     Processes {
         /// Another program publishes the photos.
         cameras: bool,
+        /// Another program dreams.
+        remote_dreamer: bool,
     },
 }
 
@@ -236,11 +244,14 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
         (None, Some(model)) => {
             let photos = match (&args.photos, carriage) {
                 (Some(photos), _) => Some(photos.clone()),
-                (None, Carriage::Processes { cameras: true }) => None,
+                (None, Carriage::Processes { cameras: true, .. }) => None,
                 (None, _) => Some(photograph(&task, args.seed, &args.out.join("photos"))?),
             };
             let parameters = args.sampling.parameters();
             Dreams::Generated(Generated { model: model.clone(), photos, parameters })
+        }
+        (None, None) if matches!(carriage, Carriage::Processes { remote_dreamer: true, .. }) => {
+            Dreams::Elsewhere
         }
         (None, None) => Dreams::Rendered { seed: args.seed },
     };
