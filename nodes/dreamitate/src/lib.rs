@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod expectations;
 mod graph;
 mod ik_command;
 mod live_view;

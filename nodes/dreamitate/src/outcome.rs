@@ -10,7 +10,7 @@ pub enum Ending {
     Rejected,
     /// No plan, or the execution broke off; the arms are stopped and held.
     NotExecuted,
-    /// A replay gave other tracks than were recorded.
+    /// A replay gave other tracks than were recorded or expected.
     Differs,
 }
 

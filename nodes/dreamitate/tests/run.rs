@@ -83,6 +83,31 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
         assert_eq!(String::from_utf8_lossy(&output.stdout).matches("the same, bit for bit").count(), 2);
         assert!(std::fs::read(&again).unwrap() == tracks, "the replay's tracks differ from the run's");
     }
+    // The same against a file of expectations, then against ones that cannot hold.
+    let expected = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/replay/rotation.yaml");
+    let output = dreamitate(&["replay", path(&bag), "--expect", expected]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.matches("\npass ").count() == 8, "{output:?}");
+    let too_much = folder.path().join("too_much.yaml");
+    let text = "tools: {left: {outcome: rejected, least_accepted: 13, from_recorded: {position_mm: 0.0, \
+                rotation_deg: 0.0}, from_truth: {position_mm: 1.0e-6, rotation_deg: 9.0}}, third: {}}";
+    std::fs::write(&too_much, text).unwrap();
+    let output = dreamitate(&["replay", path(&bag), "--expect", path(&too_much)]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    for line in [
+        "FAIL left: accepted, expected rejected",
+        "frames accepted, at least 13 expected",
+        "pass left: 0.000 mm and 0.000° from what was recorded",
+        "mm and 9° expected",
+        "FAIL third: no such tool was tracked",
+    ] {
+        assert!(said.contains(line), "no \"{line}\" in\n{said}");
+    }
+    std::fs::write(&too_much, "tools: {left: {outcome: good}}").unwrap();
+    let (code, message) = code_and_message(&dreamitate(&["replay", path(&bag), "--expect", path(&too_much)]));
+    assert!(code == 1 && message.contains("too_much.yaml") && message.contains("good"), "{message}");
+
     let listing = dreamitate(&["inspect", path(&bag)]);
     let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
     for topic in
