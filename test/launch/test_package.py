@@ -87,14 +87,16 @@ def test_cargo_is_told_what_to_build(tmp_path, rcl, realsense):
     configure_and_build(tmp_path, '--build', CARGO=cargo, DREAMITATE_RCL='ON' if rcl else 'OFF',
                         DREAMITATE_REALSENSE='ON' if realsense else 'OFF')
     packages, arguments = told.read_text().splitlines()
+    *packages, definitions = packages.split(';')
+    assert re.fullmatch('dreamitate_msgs_[0-9a-f]{32}', definitions)
     target = tmp_path / 'build/cargo'
     features = ' --features dreamitate_carrier/rcl' if rcl else ' --features stereo_camera/realsense'
     assert arguments == f'build --release --bins --target-dir {target} --locked{features}'
     # All that our messages refer to, and all that we depend on for theirs; moveit_msgs has messages that we do not use.
     standard = {path.name for path in (ROOT / 'msg/standard').iterdir() if path.is_dir()}
-    assert set(packages.split(';')) == standard | {'dreamitate_msgs', 'octomap_msgs'}
+    assert set(packages) == standard | {'dreamitate_msgs', 'octomap_msgs'}
     depended_on = dependencies(ElementTree.parse(NODES / 'package.xml').getroot())
-    assert set(packages.split(';')) - depended_on == {'service_msgs'}, 'Humble has no service_msgs, all others are there'
+    assert set(packages) - depended_on == {'service_msgs'}, 'Humble has no service_msgs, all others are there'
 
 
 @pytest.mark.parametrize('symlinks', [False, True])

@@ -59,8 +59,8 @@ impl<T> Pairing<T> {
         }
         self.waiting[index].push_back(frame);
         while let [Some(top), Some(side)] = [self.waiting[0].front(), self.waiting[1].front()] {
-            let gap_ns = top.stamp_ns - side.stamp_ns;
-            if gap_ns.abs() <= self.tolerance_ns {
+            let gap_ns = top.stamp_ns.saturating_sub(side.stamp_ns);
+            if gap_ns.saturating_abs() <= self.tolerance_ns {
                 self.count.pairs += 1;
                 self.count.worst_gap_ns = self.count.worst_gap_ns.max(gap_ns.abs());
                 let [top, side] = [self.waiting[0].pop_front(), self.waiting[1].pop_front()];

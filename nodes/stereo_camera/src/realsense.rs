@@ -17,7 +17,9 @@ use realsense_rust::{
 };
 use std::{
     collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -97,7 +99,9 @@ pub enum RealSenseEvent {
 /// A camera that is unplugged is opened again when it is back.
 pub fn run_camera(settings: &RealSenseSettings, mut on_event: impl FnMut(RealSenseEvent) -> bool) {
     loop {
-        match stream(settings, &mut on_event) {
+        // The bindings panic on what they do not know.
+        let streamed = catch_unwind(AssertUnwindSafe(|| stream(settings, &mut on_event)));
+        match streamed.unwrap_or_else(|_| Err(anyhow::anyhow!("the camera's library panicked"))) {
             Ok(Stop::Asked) => return,
             Ok(Stop::Ended) => {
                 on_event(RealSenseEvent::Ended);
@@ -132,7 +136,10 @@ fn stream(
     let thermometer = thermometer(pipeline.profile().device());
     let mut read_at = Instant::now();
     loop {
+        let asked_at = Instant::now();
         let frames = match pipeline.wait(Some(SILENCE)) {
+            // The library looks for a lost camera itself, and streams again without what was set.
+            Ok(_) if !is_recording && asked_at.elapsed() > SILENCE => bail!("the camera was away"),
             Ok(frames) => frames,
             Err(FrameWaitError::DidTimeoutBeforeFrameArrival) if is_recording => return Ok(Stop::Ended),
             Err(FrameWaitError::DidTimeoutBeforeFrameArrival) => {
@@ -147,8 +154,10 @@ fn stream(
             }
         }
         let temperature = thermometer.as_ref().filter(|_| read_at.elapsed() >= READ_TEMPERATURE_EVERY);
-        if let Some(celsius) = temperature.and_then(|sensor| sensor.get_option(Rs2Option::AsicTemperature)) {
+        // A D400 tells it while its depth sensor streams, and is otherwise silent.
+        if let Some(sensor) = temperature {
             read_at = Instant::now();
+            let Some(celsius) = sensor.get_option(Rs2Option::AsicTemperature) else { continue };
             if !on_event(RealSenseEvent::Temperature(celsius)) {
                 return Ok(Stop::Asked);
             }
@@ -158,6 +167,9 @@ fn stream(
 
 /// The camera's stream; and whether it is a recording.
 fn open(settings: &RealSenseSettings) -> anyhow::Result<(ActivePipeline, bool)> {
+    /// Looking for cameras opens them all: two that start at once would be in each other's way.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let RealSenseSettings { width, height, rate_hz, .. } = *settings;
     let context = Context::new().context("librealsense cannot be started")?;
     let mut config = Config::new();
@@ -227,6 +239,10 @@ fn set(device: &Device, settings: &RealSenseSettings) -> anyhow::Result<()> {
     let mut sensors = device.sensors();
     let sensor = sensors.iter_mut().find(|sensor| gives_colour(sensor)).context("no colour sensor")?;
     let mut wanted = vec![(Rs2Option::GlobalTimeEnabled, 1.0)];
+    // In dim light the rate is kept and pictures are darker: cameras of different rates make no pairs.
+    if sensor.supports_option(Rs2Option::AutoExposurePriority) {
+        wanted.push((Rs2Option::AutoExposurePriority, 0.0));
+    }
     for (automatic, option, value) in [
         (Rs2Option::EnableAutoExposure, Rs2Option::Exposure, settings.exposure),
         (Rs2Option::EnableAutoWhiteBalance, Rs2Option::WhiteBalance, settings.white_balance_k),

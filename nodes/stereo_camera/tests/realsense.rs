@@ -87,6 +87,18 @@ async fn what_two_cameras_took_together_is_published_as_they_took_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_more_pairs_are_published_than_are_wanted() {
+    let [top, side] = ["top.bag", "side.bag"].map(|name| recording(name).display().to_string());
+    let [top, _] = published(&[("top_device", &top), ("side_device", &side), ("rate_hz", "10.0")]).await;
+    // Twenty frames at 30 Hz, of which the first may be missed.
+    assert!((3..=7).contains(&top.len()), "{} pairs", top.len());
+    for pair in top.windows(2) {
+        let apart_ms = (stamp_ns(&pair[1].0) - stamp_ns(&pair[0].0)) / 1_000_000;
+        assert!((99..=101).contains(&apart_ms) || apart_ms == 133, "{apart_ms} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn frames_that_are_too_far_apart_are_no_pair() {
     let [top, side] = ["top.bag", "side.bag"].map(|name| recording(name).display().to_string());
     let [top, _] =

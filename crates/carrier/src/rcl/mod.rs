@@ -17,13 +17,14 @@ mod types;
 
 use std::{
     collections::BTreeMap,
+    panic::catch_unwind,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use dreamitate_msgs::MessageInfo;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 use r2r::QosProfile;
 use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
 
@@ -38,6 +39,13 @@ use types::RclSender;
 
 /// How long other nodes are looked for before a name counts as free; discovery is not instant.
 const NAME_SEARCH: Duration = Duration::from_millis(500);
+/// DDS shows a node that was killed for about so long.
+const AFTERLIFE: Duration = Duration::from_secs(20);
+/// What a reliable topic keeps for a subscriber that is slow for a moment.
+const RELIABLE_DEPTH: usize = 1000;
+/// rcl keeps its loggers in a table without a lock: taken while a node is made, dropped or logs. Reentrant, since
+/// r2r logs what goes wrong meanwhile.
+static LOGGERS: ReentrantMutex<()> = ReentrantMutex::new(());
 
 /// The ROS 2 graph that the process's environment names (`RMW_IMPLEMENTATION`, `ROS_DOMAIN_ID`).
 ///
@@ -54,7 +62,11 @@ impl Rcl {
     /// # Errors
     /// [`CarrierError::Transport`] if rcl or the RMW cannot be initialised.
     pub fn open() -> Result<Self, CarrierError> {
-        let context = r2r::Context::create().map_err(transport(|| "cannot initialise ROS 2".to_owned()))?;
+        let what = || "cannot initialise ROS 2".to_owned();
+        // r2r panics where rcl refuses.
+        let context = catch_unwind(r2r::Context::create)
+            .map_err(|panic| transport(what)(panic_text(&*panic)))?
+            .map_err(transport(what))?;
         Ok(Self { context, window: Mutex::new(Weak::new()) })
     }
 }
@@ -62,9 +74,12 @@ impl Rcl {
 impl Carrier for Rcl {
     fn join(&self, node: &NodeName) -> Result<Arc<dyn Member>, CarrierError> {
         let what = || format!("cannot create node {node}");
-        let joined = r2r::Node::create(self.context.clone(), node.name(), node.namespace())
-            .map_err(transport(what))?;
+        let joined = {
+            let _loggers = LOGGERS.lock();
+            r2r::Node::create(self.context.clone(), node.name(), node.namespace()).map_err(transport(what))?
+        };
         let spinner = Arc::new(Spinner::start(joined, node).map_err(transport(what))?);
+        rosout::open(&spinner)?;
         if is_taken(&spinner, node)? {
             return Err(CarrierError::DuplicateNode(node.clone()));
         }
@@ -89,21 +104,35 @@ impl Carrier for Rcl {
     }
 }
 
-/// Whether another node of this name shows up. Every rcl node publishes its log on /rosout, which says whose it is.
+/// Whether another node of this name shows up, and stays. Every node publishes its log on /rosout, which says whose it is.
 fn is_taken(spinner: &Spinner, node: &NodeName) -> Result<bool, CarrierError> {
-    const LOOKS: u32 = 10;
-    for _ in 0..LOOKS {
-        std::thread::sleep(NAME_SEARCH / LOOKS);
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    let begun = Instant::now();
+    let mut seen = false;
+    loop {
+        std::thread::sleep(LOOK_EVERY);
         let logs = spinner
             .ask(|spun| spun.node.get_publishers_info_by_topic("/rosout", false))?
             .map_err(transport(|| format!("cannot ask for nodes named {node}")))?;
         let mut namesakes =
             logs.iter().filter(|log| log.node_name == node.name() && log.node_namespace == node.namespace());
-        if namesakes.nth(1).is_some() {
-            return Ok(true);
+        let is_there = namesakes.nth(1).is_some();
+        if is_there && !seen {
+            tracing::warn!("a node named {node} is there already, or was killed a moment ago: looking");
+        }
+        seen |= is_there;
+        match (is_there, begun.elapsed()) {
+            (true, elapsed) if elapsed > AFTERLIFE => return Ok(true),
+            (false, elapsed) if elapsed > NAME_SEARCH => return Ok(false),
+            _ => {}
         }
     }
-    Ok(false)
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").to_owned()
 }
 
 /// Every published topic of a known type with its first publisher's quality of service, sorted by name.
@@ -130,7 +159,7 @@ impl Member for RclMember {
         let endpoint = topic.clone();
         let sender = self
             .0
-            .ask(move |spun| types::advertise(&mut spun.node, &endpoint, profile(qos)))?
+            .ask(move |spun| types::advertise(&mut spun.node, &endpoint, of_publisher(qos)))?
             .map_err(transport(|| format!("cannot publish {} ({})", topic.name, topic.type_name)))?;
         let (spinner, name) = (self.0.clone(), topic.name.clone());
         Ok(Box::new(RclPublisher { sender: Mutex::new(Some(sender)), spinner, name }))
@@ -142,7 +171,7 @@ impl Member for RclMember {
         let until = Arc::downgrade(&lease);
         self.0
             .ask(move |spun| {
-                let drain = types::subscribe(&mut spun.node, &endpoint, profile(qos), on_message)?;
+                let drain = types::subscribe(&mut spun.node, &endpoint, of_subscription(qos), on_message)?;
                 spun.drain_until(until, drain);
                 r2r::Result::Ok(())
             })?
@@ -200,11 +229,23 @@ impl Drop for RclPublisher {
     }
 }
 
-/// rcl's form of a quality of service.
-fn profile(qos: Qos) -> QosProfile {
+/// rcl's form of a publisher's quality of service.
+fn of_publisher(qos: Qos) -> QosProfile {
+    // Readers of a reliable topic that is not latched are to miss nothing, though they be slow for a moment.
+    let depth = if qos.reliable && !qos.latched { qos.depth.max(RELIABLE_DEPTH) } else { qos.depth };
+    profile(qos, HistoryPolicy::KeepLast, depth)
+}
+
+/// rcl's form of a subscription's: reliable ones keep all until the next turn takes it.
+fn of_subscription(qos: Qos) -> QosProfile {
+    let keeps_all = qos.reliable && !qos.latched;
+    profile(qos, if keeps_all { HistoryPolicy::KeepAll } else { HistoryPolicy::KeepLast }, qos.depth)
+}
+
+fn profile(qos: Qos, history: HistoryPolicy, depth: usize) -> QosProfile {
     QosProfile {
-        history: HistoryPolicy::KeepLast,
-        depth: qos.depth,
+        history,
+        depth,
         reliability: if qos.reliable { ReliabilityPolicy::Reliable } else { ReliabilityPolicy::BestEffort },
         durability: if qos.latched { DurabilityPolicy::TransientLocal } else { DurabilityPolicy::Volatile },
         ..QosProfile::default()
@@ -213,12 +254,14 @@ fn profile(qos: Qos) -> QosProfile {
 
 /// What we keep of rcl's form.
 fn qos(profile: &QosProfile) -> Qos {
-    Qos {
-        // DDS does not tell the depth of others: 0 stands for unknown.
-        depth: profile.depth.max(1),
-        reliable: profile.reliability == ReliabilityPolicy::Reliable,
-        latched: profile.durability == DurabilityPolicy::TransientLocal,
-    }
+    let latched = profile.durability == DurabilityPolicy::TransientLocal;
+    // DDS does not tell the depth of others: 0 stands for unknown.
+    let depth = match (profile.depth, latched) {
+        (0, true) => 1,
+        (0, false) => 100,
+        (depth, _) => depth,
+    };
+    Qos { depth, reliable: profile.reliability == ReliabilityPolicy::Reliable, latched }
 }
 
 /// A closure that wraps an error with what was being done.

@@ -1,12 +1,13 @@
 //! The thread that owns a node of r2r.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Weak, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::{client::Watch, transport};
+use super::{LOGGERS, client::Watch, panic_text, transport};
 use crate::{CarrierError, NodeName};
 
 /// How long one turn waits for something to arrive: what is asked of the thread waits no longer than this.
@@ -38,9 +39,14 @@ pub(super) struct Spun {
 impl Spinner {
     pub(super) fn start(node: r2r::Node, name: &NodeName) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name(format!("spin {}", name.name()))
-            .spawn(move || spin(Spun::new(node), &receiver))?;
+        let thread = std::thread::Builder::new().name(format!("spin {}", name.name())).spawn(move || {
+            let spun = catch_unwind(AssertUnwindSafe(|| spin(Spun::new(node), &receiver)));
+            if let Err(panic) = spun {
+                // A node that hears nothing any more must not look alive.
+                tracing::error!("the node's thread panicked: {}", panic_text(&*panic));
+                std::process::exit(1);
+            }
+        })?;
         Ok(Self { commands: Some(sender), thread: Some(thread), node: name.clone() })
     }
 
@@ -108,18 +114,24 @@ impl Spun {
 }
 
 fn spin(mut spun: Spun, commands: &mpsc::Receiver<Command>) {
+    turn_until_the_end(&mut spun, commands);
+    let _loggers = LOGGERS.lock();
+    drop(spun);
+}
+
+fn turn_until_the_end(spun: &mut Spun, commands: &mpsc::Receiver<Command>) {
     loop {
         if spun.drains.is_empty() && spun.watches.is_empty() {
             // With nothing to wait for, rcl would return at once, for ever.
             match commands.recv() {
-                Ok(command) => command(&mut spun),
+                Ok(command) => command(spun),
                 Err(mpsc::RecvError) => return,
             }
             continue;
         }
         loop {
             match commands.try_recv() {
-                Ok(command) => command(&mut spun),
+                Ok(command) => command(spun),
                 Err(mpsc::TryRecvError::Empty) => break,
                 Err(mpsc::TryRecvError::Disconnected) => return,
             }

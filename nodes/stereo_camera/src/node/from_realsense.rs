@@ -10,6 +10,7 @@ use dreamitate_msgs::builtin_interfaces::Time;
 use nalgebra::Point2;
 use std::{
     path::Path,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
@@ -37,20 +38,24 @@ pub(super) async fn publish(
     mut cameras: [Camera; 2],
     diagnostics: &Diagnostics,
 ) -> anyhow::Result<()> {
+    // Dropped after the receiver, which ends them.
+    let mut threads = CameraThreads(Vec::new());
     let (sender, mut events) = mpsc::channel(AHEAD);
     for (view, device) in View::ALL.into_iter().zip(&settings.devices) {
         let camera = camera_settings(settings, view, device, &rig.camera(view).camera)?;
         let sender = sender.clone();
         let run = move || run_camera(&camera, |event| sender.blocking_send((view, event)).is_ok());
-        std::thread::Builder::new().name(format!("{view} camera")).spawn(run).context("a camera's thread")?;
+        let thread = std::thread::Builder::new().name(format!("{view} camera"));
+        threads.0.push(thread.spawn(run).context("a camera's thread")?);
     }
     // Those of the threads are left: with them the events end.
     drop(sender);
     let mut states = [State::default(), State::default()];
     let mut pairing = Pairing::new((settings.pair_tolerance_ms * 1e6) as i64);
+    let period_ns = (1e9 / settings.rate_hz) as i64;
     // Half a frame early is in time: cameras and this clock do not keep step.
-    let least_apart_ns = 1e9 / settings.rate_hz - 0.5e9 / f64::from(settings.camera_rate_hz);
-    let mut published_ns = i64::MIN;
+    let early_ns = (0.5e9 / f64::from(settings.camera_rate_hz)) as i64;
+    let mut due_ns = i64::MIN;
     let (mut told, mut told_at) = (PairingCount::default(), Instant::now());
     while let Some((view, event)) = events.recv().await {
         let index = usize::from(view == View::Side);
@@ -79,15 +84,16 @@ pub(super) async fn publish(
             }
             RealSenseEvent::Frame(frame) => {
                 state.frames += 1;
-                // A recording that begins anew goes back in time.
-                let is_due = |stamp_ns: i64| {
-                    let since_ns = stamp_ns.saturating_sub(published_ns);
-                    since_ns < 0 || since_ns as f64 >= least_apart_ns
-                };
-                if let Some([top, side]) = pairing.push(view, frame).filter(|[top, _]| is_due(top.stamp_ns)) {
-                    published_ns = top.stamp_ns;
-                    cameras[0].publish(&top.item, &Time::from_ns(top.stamp_ns))?;
-                    cameras[1].publish(&side.item, &Time::from_ns(side.stamp_ns))?;
+                if let Some([top, side]) = pairing.push(view, frame) {
+                    // A recording that begins anew goes back in time, a camera that was away leaps ahead.
+                    if top.stamp_ns.abs_diff(due_ns) > period_ns.unsigned_abs() * 2 {
+                        due_ns = top.stamp_ns;
+                    }
+                    if top.stamp_ns >= due_ns.saturating_sub(early_ns) {
+                        due_ns = due_ns.saturating_add(period_ns);
+                        cameras[0].publish(&top.item, &Time::from_ns(top.stamp_ns))?;
+                        cameras[1].publish(&side.item, &Time::from_ns(side.stamp_ns))?;
+                    }
                 }
             }
         }
@@ -99,6 +105,18 @@ pub(super) async fn publish(
     }
     tracing::info!("all pairs published");
     std::future::pending().await
+}
+
+/// The cameras' threads, which are waited for: librealsense must not be in use when the process ends.
+struct CameraThreads(Vec<JoinHandle<()>>);
+
+impl Drop for CameraThreads {
+    fn drop(&mut self) {
+        for thread in self.0.drain(..) {
+            // One that panicked is over too.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Settings {
