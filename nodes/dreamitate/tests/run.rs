@@ -89,8 +89,8 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.matches("\npass ").count() == 8, "{output:?}");
     let too_much = folder.path().join("too_much.yaml");
-    let text = "tools: {left: {outcome: rejected, least_accepted: 13, from_recorded: {position_mm: 0.0, \
-                rotation_deg: 0.0}, from_truth: {position_mm: 1.0e-6, rotation_deg: 9.0}}, third: {}}";
+    let text = "tools: {left: {outcome: rejected, least_accepted: 13, from_recorded: {position_mm: 1.0e-3, \
+                rotation_deg: 1.0e-3}, from_truth: {position_mm: 1.0e-6, rotation_deg: 9.0}}, third: {}}";
     std::fs::write(&too_much, text).unwrap();
     let output = dreamitate(&["replay", path(&bag), "--expect", path(&too_much)]);
     let said = String::from_utf8_lossy(&output.stdout);
