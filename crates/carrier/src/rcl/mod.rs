@@ -87,7 +87,8 @@ impl Carrier for Rcl {
         Ok(Arc::new(RclMember(spinner)))
     }
 
-    /// Those of message types that this program knows; of another it could not take the bytes either.
+    /// Those of message types that this program knows; of another it could not take the bytes either. (r2r 0.9.7 reads past
+    /// an array's end here if a topic of the network has two types; only recorders ask.)
     fn topics(&self) -> Vec<TopicInfo> {
         let Some(spinner) = self.window.lock().upgrade() else { return Vec::new() };
         match spinner.ask(|spun| published(&spun.node)) {
