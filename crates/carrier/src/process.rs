@@ -29,8 +29,8 @@ pub fn between_processes() -> Result<Arc<dyn Carrier>, CarrierError> {
 /// The main function of a node: runs `node` on [`between_processes`] with the process's `--ros-args`, until it ends or
 /// the process is asked to stop by SIGINT or SIGTERM.
 ///
-/// Logs go to standard error, or on rcl where ROS 2 sends them (/rosout too), filtered by `--log-level` or `RUST_LOG`. The exit code is 0 if the node ended well or
-/// was stopped, 1 if it failed (the chain of errors is printed), 2 for arguments that cannot be understood.
+/// Logs go to standard error, or on rcl where ROS 2 sends them (/rosout too), filtered by `--log-level` or `RUST_LOG`.
+/// The exit code is 0 if the node ended well or was stopped, 1 if it failed (the chain of errors is printed), 2 for arguments that cannot be understood.
 ///
 /// ```no_run
 /// use std::process::ExitCode;

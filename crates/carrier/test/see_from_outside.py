@@ -34,12 +34,12 @@ LOOK_EVERY_S = 0.3
 def typestore():
     """Jazzy's types as rosbags ships them, ours, and those of other packages that it does not ship."""
     types = get_typestore(Stores.ROS2_JAZZY)
-    for folder in (ROOT / "msg/standard", ROOT / "msg"):
-        for file in sorted(folder.glob("*/msg/*.msg") if folder.name == "standard" else folder.glob("msg/*.msg")):
-            package = file.parents[1].name if folder.name == "standard" else "dreamitate_msgs"
-            name = f"{package}/msg/{file.stem}"
-            if name not in types.types:
-                types.register(get_types_from_msg(file.read_text(), name))
+    standard = [(file.parents[1].name, file) for file in sorted(ROOT.glob("msg/standard/*/msg/*.msg"))]
+    ours = [("dreamitate_msgs", file) for file in sorted(ROOT.glob("msg/msg/*.msg"))]
+    for package, file in standard + ours:
+        name = f"{package}/msg/{file.stem}"
+        if name not in types.types:
+            types.register(get_types_from_msg(file.read_text(), name))
     return types
 
 

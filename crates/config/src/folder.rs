@@ -24,6 +24,11 @@ impl ConfigFolder {
         Self(candidates.into_iter().flatten().find(|dir| dir.join("tasks").is_dir()).unwrap_or(source))
     }
 
+    /// The folder that a node's parameter names; where that is empty, as [`find`](Self::find) finds it.
+    pub fn of_parameter(named: &str) -> Self {
+        Self::find((!named.is_empty()).then_some(Path::new(named)))
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.0

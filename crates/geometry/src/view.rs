@@ -15,6 +15,11 @@ impl View {
     /// Both views, in the order of the generated clip: top first.
     pub const ALL: [View; 2] = [View::Top, View::Side];
 
+    /// Its place in [`View::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The name used in topics, frames and files: `top` or `side`.
     pub fn name(self) -> &'static str {
         match self {

@@ -62,11 +62,6 @@ pub enum ArmFilesError {
     },
 }
 
-/// The folder that a parameter names; where it is empty, the usual one.
-pub(crate) fn config_folder(named: &str) -> ConfigFolder {
-    ConfigFolder::find(Some(named).filter(|n| !n.is_empty()).map(Path::new))
-}
-
 /// The arms of all tools of a task, in the order of the tools.
 ///
 /// # Errors

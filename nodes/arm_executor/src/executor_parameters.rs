@@ -1,10 +1,10 @@
 //! The executor's parameters; those of each arm are declared once the task told which arms there are.
 
 use dreamitate_carrier::{Declaration, ParameterError, ParameterSet};
-use dreamitate_config::Task;
+use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_motion::PlanSettings;
 
-use crate::arm_files::{ArmFilesError, ConfiguredArm, arms_of_task, config_folder};
+use crate::arm_files::{ArmFilesError, ConfiguredArm, arms_of_task};
 use crate::plan_settings::plan_settings;
 
 /// What holds for all arms.
@@ -38,7 +38,7 @@ pub(crate) fn declare(
         Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
     )?;
     let task = p.declare(Declaration::text("task", "rotation").about("Task: its name, or a YAML file"))?;
-    let folder = config_folder(&config_dir);
+    let folder = ConfigFolder::of_parameter(&config_dir);
     let chosen = Task::read(&folder, &task).map_err(anyhow::Error::from).and_then(|task| {
         let arms = arms_of_task(&folder, &task)?.into_iter().map(|arm| chosen(p, arm));
         Ok(ChosenTask { settings: plan_settings(&task), arms: arms.collect::<anyhow::Result<_>>()? })

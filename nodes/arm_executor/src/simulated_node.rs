@@ -10,6 +10,7 @@ use std::time::Duration;
 use dreamitate_carrier::{
     Carrier, Declaration, Goal, Node, NodeArgs, Outcome, Publisher, Qos, TfBroadcaster,
 };
+use dreamitate_config::ConfigFolder;
 use dreamitate_geometry::{Rig, WORLD_FRAME, prefixed_frame, tool_frame};
 use dreamitate_kinematics::Joints;
 use dreamitate_msgs::builtin_interfaces::Time;
@@ -23,7 +24,7 @@ use nalgebra::Isometry3;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::arm_files::{arm_of_rig, config_folder};
+use crate::arm_files::arm_of_rig;
 use crate::faults::Faults;
 use crate::simulation::{Ending, Motion, MotionRejection, Simulation};
 use crate::trajectory_message::{from_message, point_message};
@@ -139,7 +140,7 @@ pub async fn run_observed(
 ) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let parameters = parameters(&node)?;
-    let folder = config_folder(&parameters.config_dir);
+    let folder = ConfigFolder::of_parameter(&parameters.config_dir);
     let rig = Rig::read(&folder.rig(&parameters.rig))?;
     let configured =
         arm_of_rig(&folder, &rig, &parameters.arm, &parameters.arm, &folder.tool(&parameters.tool))?;

@@ -5,7 +5,7 @@ use crate::{
 };
 use dreamitate_carrier::{Declaration, ParameterError, ParameterSet};
 use dreamitate_config::ConfigFolder;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The node's parameters.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl Settings {
                 "onnx" => SourceSettings::Model(model),
                 _ => SourceSettings::Ready(Source::Rendered),
             },
-            config: ConfigFolder::find((!config_dir.is_empty()).then_some(Path::new(&config_dir))),
+            config: ConfigFolder::of_parameter(&config_dir),
             task,
             // Not below 0, see its range.
             seed: seed.unsigned_abs(),

@@ -24,7 +24,7 @@ use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, between_
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_msgs::{Message, dreamitate_msgs as msgs};
 use dreamitate_render::ToolModel;
-use dreamitate_track::fused_from_message;
+use dreamitate_track::{FusedTrack, fused_from_message};
 use std::{
     collections::BTreeMap,
     fs,
@@ -371,8 +371,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
         } else if message.topic.name.starts_with("/trajectory/") && message.topic.name.ends_with("/detail") {
             recorded.insert(message.topic.name.clone(), message.cdr);
         } else if let Some(tool) = message.topic.name.strip_prefix("/dream/truth/") {
-            let truth = msgs::ToolTrajectory::from_cdr(&message.cdr)?;
-            truths.insert(tool.to_owned(), fused_from_message(&truth)?);
+            truths.insert(tool.to_owned(), message.cdr);
         }
     }
     let clip =
@@ -393,13 +392,8 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
         write_json(out, &tracks::entries(&observed))?;
     }
     let mut ending = Ending::Done;
-    let mut recorded_tracks = BTreeMap::new();
     for (topic, mut subscription) in again {
         let Some(cdr) = subscription.recv().await else { bail!("{topic} came to an end") };
-        if let Some(before) = recorded.get(&topic) {
-            let before = msgs::ToolTrajectory::from_cdr(before)?;
-            recorded_tracks.insert(before.tool.clone(), fused_from_message(&before)?);
-        }
         let same = recorded.get(&topic).is_some_and(|before| before[..] == cdr[..]);
         println!("{topic}: {}", if same { "the same, bit for bit" } else { "differs" });
         if !same && expectations.is_none() {
@@ -410,11 +404,16 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
         println!("no trajectory was recorded to compare with");
     }
     if let Some(expectations) = expectations {
-        let replayed = observed.fused.iter().map(|(tool, track)| {
-            let (recorded, truth) = (recorded_tracks.get(tool), truths.get(tool));
-            (tool.as_str(), Replayed { track, recorded, truth })
-        });
-        for Verdict { passed, text } in expectations.judge(&replayed.collect()) {
+        let decoded = |cdr: &bytes::Bytes| -> anyhow::Result<FusedTrack> {
+            Ok(fused_from_message(&msgs::ToolTrajectory::from_cdr(cdr)?)?)
+        };
+        let mut replayed = BTreeMap::new();
+        for (tool, track) in &observed.fused {
+            let recorded = recorded.get(&format!("/trajectory/{tool}/detail")).map(decoded).transpose()?;
+            let truth = truths.get(tool).map(decoded).transpose()?;
+            replayed.insert(tool.as_str(), Replayed { track, recorded, truth });
+        }
+        for Verdict { passed, text } in expectations.judge(&replayed) {
             println!("{} {text}", if passed { "pass" } else { "FAIL" });
             if !passed {
                 ending = Ending::Differs;
@@ -513,7 +512,7 @@ fn write_results(
     let frames: Vec<usize> = (0..observed.clip.frame_count()).step_by(4).collect();
     picture::sheet(observed, models, &frames, 4).save(out.join("overview.png"))?;
     let arms = observed.execution.as_ref().map_or(&[][..], |execution| &execution.arms);
-    scene_picture::draw(&scene_picture::scene(observed, models), arms).save(out.join("scene.png"))?;
+    scene_picture::draw(&scene_picture::scene(observed, models), arms)?.save(out.join("scene.png"))?;
     Ok(())
 }
 

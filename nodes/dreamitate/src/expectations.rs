@@ -1,7 +1,8 @@
 //! What a replay is expected to come to, and whether it does.
 
+use crate::summary::deviations;
 use anyhow::Context;
-use dreamitate_geometry::rotation_angle_rad;
+use arm_executor::DeviationSummary;
 use dreamitate_track::{FusedTrack, Outcome};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
@@ -49,11 +50,11 @@ pub(crate) struct Verdict {
 }
 
 /// A tool's track again, and what the bag holds of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Replayed<'a> {
     pub track: &'a FusedTrack,
-    pub recorded: Option<&'a FusedTrack>,
-    pub truth: Option<&'a FusedTrack>,
+    pub recorded: Option<FusedTrack>,
+    pub truth: Option<FusedTrack>,
 }
 
 impl Expectations {
@@ -83,15 +84,19 @@ impl Expectations {
                 judge(accepted >= least, format!("{accepted} frames accepted, at least {least} expected"));
             }
             for (what, reference, tolerance) in [
-                ("what was recorded", found.recorded, expected.from_recorded),
-                ("the truth", found.truth, expected.from_truth),
+                ("what was recorded", &found.recorded, expected.from_recorded),
+                ("the truth", &found.truth, expected.from_truth),
             ] {
                 let Some(tolerance) = tolerance else { continue };
-                let apart = reference.and_then(|reference| farthest_apart(found.track, reference));
-                let Some((position_mm, rotation_deg)) = apart else {
+                let apart =
+                    reference.as_ref().map_or_else(Vec::new, |reference| deviations(found.track, reference));
+                if apart.is_empty() {
                     judge(false, format!("the bag holds nothing to compare with of {what}"));
                     continue;
-                };
+                }
+                let worst =
+                    |of: fn(&DeviationSummary) -> f64| apart.iter().map(|(_, d)| of(d)).fold(0.0, f64::max);
+                let (position_mm, rotation_deg) = (worst(|d| d.position_mm), worst(|d| d.rotation_deg));
                 let Tolerance { position_mm: most_mm, rotation_deg: most_deg } = tolerance;
                 judge(
                     position_mm <= most_mm && rotation_deg <= most_deg,
@@ -114,17 +119,4 @@ impl ExpectedOutcome {
                 | (Self::Rejected, Outcome::Rejected)
         )
     }
-}
-
-/// The largest distance, mm, and the largest angle, degrees, over the frames that are accepted in both; none without one.
-fn farthest_apart(track: &FusedTrack, reference: &FusedTrack) -> Option<(f64, f64)> {
-    let accepted = track.poses.iter().filter(|pose| pose.accepted);
-    accepted
-        .filter_map(|pose| {
-            let other = reference.poses.iter().find(|other| other.frame == pose.frame && other.accepted)?;
-            let (here, there) = (pose.world_from_tool_mean()?, other.world_from_tool_mean()?);
-            let position_mm = 1e3 * (here.translation.vector - there.translation.vector).norm();
-            Some((position_mm, rotation_angle_rad(&here, &there).to_degrees()))
-        })
-        .reduce(|worst, apart| (worst.0.max(apart.0), worst.1.max(apart.1)))
 }

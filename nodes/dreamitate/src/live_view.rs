@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use dreamitate_bag::Topic;
 use dreamitate_carrier::Node;
-use dreamitate_msgs::MessageInfo;
+use dreamitate_msgs::definition_of;
 use foxglove::{
     ChannelBuilder, Context, PartialMetadata, RawChannel, Schema, WebSocketServer, WebSocketServerHandle,
     websocket::{ChannelView, Client, ServerListener},
@@ -119,7 +119,7 @@ impl ServerListener for Shown {
 }
 
 fn channel(context: &Arc<Context>, topic: &Topic) -> anyhow::Result<Arc<RawChannel>> {
-    let known = MessageInfo::all().iter().find(|info| info.type_name == topic.type_name);
+    let known = definition_of(&topic.type_name);
     let definition = known.with_context(|| format!("the type {} is not known", topic.type_name))?.definition;
     let schema = Schema::new(&topic.type_name, "ros2msg", definition.as_bytes());
     Ok(ChannelBuilder::new(&topic.name)

@@ -39,7 +39,7 @@ pub(crate) fn overlay(
     let picture = observed.clip.view(view);
     let mut image = picture.frames[frame].clone();
     for (index, (name, model)) in tools.iter().enumerate() {
-        let Some(pose) = observed.view_tracks.get(name).and_then(|views| views[view_index(view)].at(frame))
+        let Some(pose) = observed.view_tracks.get(name).and_then(|views| views[view.index()].at(frame))
         else {
             continue;
         };
@@ -77,18 +77,11 @@ pub(crate) fn sheet(
             let full = overlay(observed, tools, view, *frame);
             let small = image::imageops::resize(&full, width, height, image::imageops::FilterType::Triangle);
             let (column, row) = ((position % columns) as u32, (position / columns) as u32);
-            let top = (row + view_index(view) as u32 * rows) * height;
+            let top = (row + view.index() as u32 * rows) * height;
             image::imageops::replace(&mut sheet, &small, i64::from(column * width), i64::from(top));
         }
     }
     sheet
-}
-
-pub(crate) fn view_index(view: View) -> usize {
-    match view {
-        View::Top => 0,
-        View::Side => 1,
-    }
 }
 
 /// Draws a line two pixels wide.

@@ -1,17 +1,14 @@
 //! The scene as rviz shows it, drawn here: the same markers, and the arms.
 
-use crate::{observe::Observed, picture::view_index};
+use crate::observe::Observed;
 use arm_executor::ArmSummary;
-use dreamitate_geometry::{PinholeCamera, Pose, View, WORLD_FRAME};
-use dreamitate_msgs::{
-    geometry_msgs::{self, Point},
-    std_msgs::{ColorRGBA, Header},
-    visualization_msgs::Marker,
-};
+use dreamitate_clip::pose_from_message;
+use dreamitate_geometry::{PinholeCamera, Pose, View};
+use dreamitate_msgs::{geometry_msgs::Point, std_msgs::ColorRGBA, visualization_msgs::Marker};
 use dreamitate_render::{TexturedMesh, ToolModel, Triangle, Window, rasterise};
 use image::{Rgb, RgbImage, imageops};
 use nalgebra::{Isometry3, Point3, Vector3};
-use scene_markers::{Scene, SceneTool};
+use scene_markers::{Scene, SceneTool, line_strip};
 
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 720;
@@ -39,7 +36,7 @@ pub(crate) fn scene(observed: &Observed, tools: &[(String, ToolModel)]) -> Scene
     });
     let tools = tools.iter().map(|(name, model)| {
         let views = observed.view_tracks.get(name).into_iter().flat_map(|tracks| {
-            View::ALL.map(|v| (v, clip.view(v).world_from_camera, tracks[view_index(v)].clone()))
+            View::ALL.map(|v| (v, clip.view(v).world_from_camera, tracks[v.index()].clone()))
         });
         let arms = observed.execution.iter().flat_map(|execution| &execution.arms);
         let samples = arms.filter(|arm| arm.tool == *name).flat_map(|arm| &arm.executed);
@@ -57,13 +54,16 @@ pub(crate) fn scene(observed: &Observed, tools: &[(String, ToolModel)]) -> Scene
 }
 
 /// The scene with the tools in the middle of the dream and the arms where they were then.
-pub(crate) fn draw(scene: &Scene, arms: &[ArmSummary]) -> RgbImage {
+pub(crate) fn draw(scene: &Scene, arms: &[ArmSummary]) -> anyhow::Result<RgbImage> {
     let frame = scene.last_frame() / 2;
     let mut markers = scene.markers(frame);
-    let of_tools = markers.iter().filter(|marker| !marker.ns.starts_with("camera/"));
-    let eye = Eye::around(of_tools.flat_map(in_world));
     markers.extend(arms.iter().filter_map(|arm| links(arm, frame)).flatten());
-    let mut canvas = Canvas::new(eye);
+    let placed = markers.iter().map(|marker| Ok((marker, in_world(marker)?)));
+    let placed = placed.collect::<anyhow::Result<Vec<_>>>()?;
+    // Cameras and arms reach beyond the picture.
+    let is_around = |name: &str| ["camera/", "arm/", "holder/"].iter().any(|kind| name.starts_with(kind));
+    let of_tools = placed.iter().filter(|(marker, _)| !is_around(&marker.ns));
+    let mut canvas = Canvas::new(Eye::around(of_tools.flat_map(|(_, points)| points).copied()));
     for step in -6..=6 {
         let at = f64::from(step) * TABLE_M / 6.0;
         for ends in [[[at, -TABLE_M], [at, TABLE_M]], [[-TABLE_M, at], [TABLE_M, at]]] {
@@ -71,11 +71,10 @@ pub(crate) fn draw(scene: &Scene, arms: &[ArmSummary]) -> RgbImage {
             canvas.line(&from, &to, 0.001, [colour(&rgb(GRID)); 2]);
         }
     }
-    for marker in &markers {
-        canvas.marker(marker);
+    for (marker, points) in &placed {
+        canvas.marker(marker, points);
     }
-    let (width, height) = (WIDTH, HEIGHT);
-    imageops::resize(&canvas.image, width, height, imageops::FilterType::Triangle)
+    Ok(imageops::resize(&canvas.image, WIDTH, HEIGHT, imageops::FilterType::Triangle))
 }
 
 /// An arm's links, and what holds the tool, when it passed the waypoint of a frame.
@@ -83,19 +82,14 @@ fn links(arm: &ArmSummary, frame: usize) -> Option<[Marker; 2]> {
     let passed = arm.waypoint_frames.iter().position(|of| *of as usize >= frame)?;
     let time_s = *arm.waypoint_times_s.get(passed)?;
     let sample = arm.executed.iter().find(|sample| sample.time_s >= time_s)?;
-    let mut marker =
-        Marker { ns: format!("arm/{}", arm.arm), r#type: Marker::LINE_STRIP, ..Marker::default() };
-    marker.header = Header { frame_id: WORLD_FRAME.to_owned(), ..Header::default() };
-    marker.pose.orientation.w = 1.0;
-    (marker.scale.x, marker.color) = (ARM_WIDTH_M, rgb(ARM));
-    let mut points: Vec<_> = sample.links_in_world.iter().map(|&[x, y, z]| Point { x, y, z }).collect();
-    let mut holder = marker.clone();
-    (holder.scale.x, holder.color) = (HOLDER_WIDTH_M, rgb(HOLDER));
-    holder.points = points.split_off(points.len().checked_sub(2)?);
+    let mut links: Vec<_> = sample.links_in_world.iter().map(|&[x, y, z]| Point { x, y, z }).collect();
+    let holder = links.split_off(links.len().checked_sub(2)?);
     // The flange is the links' end and the holder's beginning.
-    points.extend(holder.points.first().cloned());
-    marker.points = points;
-    Some([marker, holder])
+    links.extend(holder.first().cloned());
+    Some([
+        line_strip(&format!("arm/{}", arm.arm), links, ARM_WIDTH_M, rgb(ARM)),
+        line_strip(&format!("holder/{}", arm.arm), holder, HOLDER_WIDTH_M, rgb(HOLDER)),
+    ])
 }
 
 fn rgb([r, g, b]: [f32; 3]) -> ColorRGBA {
@@ -108,22 +102,17 @@ fn colour(c: &ColorRGBA) -> [f32; 3] {
     [over(c.r, BACKGROUND[0]), over(c.g, BACKGROUND[1]), over(c.b, BACKGROUND[2])]
 }
 
-fn pose(p: &geometry_msgs::Pose) -> Pose {
-    let (t, q) = (&p.position, &p.orientation);
-    let rotation = nalgebra::UnitQuaternion::new_normalize(nalgebra::Quaternion::new(q.w, q.x, q.y, q.z));
-    Isometry3::from_parts(Vector3::new(t.x, t.y, t.z).into(), rotation)
-}
-
 /// A marker's points in `world`.
-fn in_world(marker: &Marker) -> Vec<Point3<f64>> {
-    let world_from_marker = pose(&marker.pose);
+fn in_world(marker: &Marker) -> anyhow::Result<Vec<Point3<f64>>> {
     if marker.action != Marker::ADD {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    if marker.r#type == Marker::CUBE {
-        return box_corners(marker).iter().map(|corner| world_from_marker * corner).collect();
-    }
-    marker.points.iter().map(|p| world_from_marker * Point3::new(p.x, p.y, p.z)).collect()
+    let world_from_marker = pose_from_message(&marker.pose)?;
+    let points = match marker.r#type {
+        Marker::CUBE => box_corners(marker).into(),
+        _ => marker.points.iter().map(|p| Point3::new(p.x, p.y, p.z)).collect::<Vec<_>>(),
+    };
+    Ok(points.iter().map(|point| world_from_marker * point).collect())
 }
 
 fn box_corners(marker: &Marker) -> [Point3<f64>; 8] {
@@ -218,15 +207,15 @@ impl Canvas {
         Self { nearness: vec![0.0; (width * height) as usize], image, eye }
     }
 
-    fn marker(&mut self, marker: &Marker) {
-        let points = in_world(marker);
+    /// Draws a marker, whose points in `world` are given.
+    fn marker(&mut self, marker: &Marker, points: &[Point3<f64>]) {
         let of = |index: usize| marker.colors.get(index).map_or_else(|| colour(&marker.color), colour);
         match marker.r#type {
-            Marker::CUBE => self.mesh(&points, &BOX, colour(&marker.color)),
+            Marker::CUBE => self.mesh(points, &BOX, colour(&marker.color)),
             Marker::TRIANGLE_LIST => {
                 let triangles: Vec<_> =
                     (0..points.len() as u32 / 3).map(|t| [3 * t, 3 * t + 1, 3 * t + 2]).collect();
-                self.mesh(&points, &triangles, colour(&marker.color));
+                self.mesh(points, &triangles, colour(&marker.color));
             }
             Marker::LINE_STRIP => {
                 for (index, ends) in points.windows(2).enumerate() {

@@ -3,7 +3,7 @@
 use crate::observe::Observed;
 use arm_executor::DeviationSummary;
 use dreamitate_geometry::rotation_angle_rad;
-use dreamitate_track::Outcome;
+use dreamitate_track::{FusedTrack, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -48,21 +48,24 @@ struct ArmFigures {
 
 /// The difference between a tool's fused and true pose at each accepted frame.
 pub(crate) fn truth_errors(observed: &Observed, tool: &str) -> Vec<(usize, DeviationSummary)> {
-    let (Some(truth), Some(fused)) = (observed.truth.get(tool), observed.fused.get(tool)) else {
-        return Vec::new();
-    };
-    let true_pose = |frame| truth.poses.iter().find(|p| p.frame == frame)?.world_from_tool_mean();
-    fused
-        .poses
-        .iter()
-        .filter(|pose| pose.accepted)
+    match (observed.fused.get(tool), observed.truth.get(tool)) {
+        (Some(fused), Some(truth)) => deviations(fused, truth),
+        _ => Vec::new(),
+    }
+}
+
+/// How far a track's accepted poses are from a reference's, frame by frame, where both are accepted.
+pub(crate) fn deviations(track: &FusedTrack, reference: &FusedTrack) -> Vec<(usize, DeviationSummary)> {
+    let accepted = track.poses.iter().filter(|pose| pose.accepted);
+    accepted
         .filter_map(|pose| {
-            let (found, truth) = (&pose.world_from_tool.as_ref()?.mean, true_pose(pose.frame)?);
-            let error = DeviationSummary {
-                position_mm: 1e3 * (found.translation.vector - truth.translation.vector).norm(),
-                rotation_deg: rotation_angle_rad(found, &truth).to_degrees(),
+            let other = reference.poses.iter().find(|other| other.frame == pose.frame && other.accepted)?;
+            let (here, there) = (pose.world_from_tool_mean()?, other.world_from_tool_mean()?);
+            let deviation = DeviationSummary {
+                position_mm: 1e3 * (here.translation.vector - there.translation.vector).norm(),
+                rotation_deg: rotation_angle_rad(&here, &there).to_degrees(),
             };
-            Some((pose.frame, error))
+            Some((pose.frame, deviation))
         })
         .collect()
 }

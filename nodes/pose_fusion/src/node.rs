@@ -7,7 +7,7 @@ use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
 use dreamitate_track::{FusedHeader, FusedTrack, Outcome, ToolTrack, fused_to_message, track_from_message};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 struct Parameters {
@@ -94,8 +94,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             },
         })
     })?;
-    let named = Some(PathBuf::from(&parameters.config_dir)).filter(|p| !p.as_os_str().is_empty());
-    let task = Task::read(&ConfigFolder::find(named.as_deref()), &parameters.task)?;
+    let task = Task::read(&ConfigFolder::of_parameter(&parameters.config_dir), &parameters.task)?;
 
     let (sender, mut tracks) = mpsc::unbounded_channel();
     let mut outputs = Vec::new();

@@ -3,4 +3,4 @@
 pub mod node;
 mod scene;
 
-pub use scene::{Scene, SceneTool};
+pub use scene::{Scene, SceneTool, line_strip};

@@ -1,7 +1,7 @@
 //! The node: tracks, trajectories and plans in; markers and paths out.
 
 use crate::{Scene, SceneTool};
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos, Subscription};
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Qos, Subscription};
 use dreamitate_config::{ConfigFolder, Task, TaskTool};
 use dreamitate_geometry::{Pose, View};
 use dreamitate_kinematics::Chain;
@@ -13,7 +13,7 @@ use dreamitate_msgs::{
 use dreamitate_render::ToolModel;
 use dreamitate_track::{fused_from_message, track_from_message};
 use nalgebra::Point3;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// Frames for which the tools rest at the end before they set out again.
@@ -48,14 +48,13 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             p.declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
         ))
     })?;
-    let named = Some(PathBuf::from(config_dir)).filter(|path| !path.as_os_str().is_empty());
-    let config = ConfigFolder::find(named.as_deref());
+    let config = ConfigFolder::of_parameter(&config_dir);
     let task = Task::read(&config, &task)?;
-    let cameras = View::ALL.map(|view| (view, task.rig.camera(view)));
-    let mut scene = Scene {
-        cameras: cameras.iter().map(|(view, seen)| (*view, seen.world_from_camera, seen.camera)).collect(),
-        tools: Vec::new(),
-    };
+    let cameras = View::ALL.map(|view| {
+        let seen = task.rig.camera(view);
+        (view, seen.world_from_camera, seen.camera)
+    });
+    let mut scene = Scene { cameras: cameras.into(), tools: Vec::new() };
     let (sender, mut news) = mpsc::unbounded_channel();
     let (mut arms, mut paths) = (Vec::new(), Vec::new());
     for (index, tool) in task.tools.iter().enumerate() {
@@ -96,15 +95,11 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                 }
             }
             _ = ticks.tick() => {
-                show(&markers, &scene, frame)?;
+                markers.publish(&MarkerArray { markers: scene.markers(frame) })?;
                 frame = if frame >= scene.last_frame() + REST { 0 } else { frame + 1 };
             }
         }
     }
-}
-
-fn show(markers: &Publisher<MarkerArray>, scene: &Scene, frame: usize) -> anyhow::Result<()> {
-    Ok(markers.publish(&MarkerArray { markers: scene.markers(frame) })?)
 }
 
 /// Hands on what a subscription brings.

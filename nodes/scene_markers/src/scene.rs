@@ -62,10 +62,10 @@ impl Scene {
                 let seen = track.poses.iter().filter(|pose| pose.status == Status::Accepted);
                 let points = seen.map(|pose| origin(&(world_from_camera * pose.camera_from_tool))).collect();
                 let name = format!("{view}/{}", tool.name);
-                markers.push(strip(&name, points, FAINT_WIDTH_M, rgba([0.75, 0.75, 0.8], 0.5)));
+                markers.push(line_strip(&name, points, FAINT_WIDTH_M, rgba([0.75, 0.75, 0.8], 0.5)));
             }
             let points = tool.plan.iter().map(point).collect();
-            markers.push(strip(
+            markers.push(line_strip(
                 &format!("plan/{}", tool.name),
                 points,
                 FAINT_WIDTH_M,
@@ -155,7 +155,8 @@ impl SceneTool {
             .filter_map(|pose| Some((origin(&pose.world_from_tool_mean()?), trust(pose))))
             .collect();
         let (points, colors): (Vec<_>, Vec<_>) = accepted.into_iter().unzip();
-        let mut marker = strip(&format!("fused/{}", self.name), points, FUSED_WIDTH_M, rgba([1.0; 3], 1.0));
+        let mut marker =
+            line_strip(&format!("fused/{}", self.name), points, FUSED_WIDTH_M, rgba([1.0; 3], 1.0));
         if !marker.points.is_empty() {
             marker.colors = colors;
         }
@@ -190,7 +191,8 @@ fn camera_marker(view: View, world_from_camera: &Pose, camera: &PinholeCamera) -
     marker
 }
 
-fn strip(name: &str, points: Vec<Point>, width_m: f64, color: ColorRGBA) -> Marker {
+/// A line through points in `world`; with fewer than two it is taken away.
+pub fn line_strip(name: &str, points: Vec<Point>, width_m: f64, color: ColorRGBA) -> Marker {
     let mut marker = Marker { r#type: Marker::LINE_STRIP, points, color, ..added(name) };
     marker.scale.x = width_m;
     unless_empty(marker)

@@ -50,7 +50,7 @@ impl<T> Pairing<T> {
     /// A frame is given up when its partner can no longer come: the other camera is further on already. A frame that is
     /// not later than the one before (a camera that began anew) lets go what waits of that camera.
     pub fn push(&mut self, view: View, frame: Stamped<T>) -> Option<[Stamped<T>; 2]> {
-        let index = usize::from(view == View::Side);
+        let index = view.index();
         let queue = &mut self.waiting[index];
         if queue.back().is_some_and(|last| last.stamp_ns >= frame.stamp_ns) {
             let given_up = queue.len();

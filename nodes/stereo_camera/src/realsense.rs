@@ -88,8 +88,10 @@ pub enum RealSenseEvent {
     Frame(Stamped<RgbImage>),
     /// Its temperature, °C.
     Temperature(f32),
-    /// The camera cannot be opened or gives no more frames; it is looked for. A recording is not.
+    /// The camera cannot be opened or gives no more frames; it is looked for.
     Lost(String),
+    /// The recording cannot be played.
+    Failed(String),
     /// A recording is over.
     Ended,
 }
@@ -108,8 +110,12 @@ pub fn run_camera(settings: &RealSenseSettings, mut on_event: impl FnMut(RealSen
                 return;
             }
             Err(error) => {
-                let goes_on = on_event(RealSenseEvent::Lost(format!("{error:#}")));
-                if !goes_on || matches!(settings.device, RealSenseDevice::Recording { .. }) {
+                let why = format!("{error:#}");
+                if matches!(settings.device, RealSenseDevice::Recording { .. }) {
+                    on_event(RealSenseEvent::Failed(why));
+                    return;
+                }
+                if !on_event(RealSenseEvent::Lost(why)) {
                     return;
                 }
             }

@@ -9,7 +9,7 @@ use dreamitate_geometry::View;
 use dreamitate_msgs::dreamitate_msgs as msgs;
 use dreamitate_render::ToolModel;
 use dreamitate_track::{Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 struct Parameters {
     view: View,
@@ -68,8 +68,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             },
         })
     })?;
-    let named = Some(PathBuf::from(&parameters.config_dir)).filter(|p| !p.as_os_str().is_empty());
-    let task = Task::read(&ConfigFolder::find(named.as_deref()), &parameters.task)?;
+    let task = Task::read(&ConfigFolder::of_parameter(&parameters.config_dir), &parameters.task)?;
     let tools: Arc<[ToolModel]> =
         task.tools.iter().map(|tool| ToolModel::read(&tool.file)).collect::<Result<_, _>>()?;
 

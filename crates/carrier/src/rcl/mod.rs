@@ -16,14 +16,13 @@ mod spinner;
 mod types;
 
 use std::{
-    collections::BTreeMap,
     panic::catch_unwind,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use dreamitate_msgs::MessageInfo;
+use dreamitate_msgs::hash_of;
 use parking_lot::{Mutex, ReentrantMutex};
 use r2r::QosProfile;
 use r2r::qos::{DurabilityPolicy, HistoryPolicy, ReliabilityPolicy};
@@ -34,7 +33,7 @@ use crate::{
 };
 use client::RclClient;
 pub(crate) use rosout::Rosout;
-use spinner::Spinner;
+use spinner::{Drain, Spinner};
 use types::RclSender;
 
 /// How long other nodes are looked for before a name counts as free; discovery is not instant.
@@ -91,17 +90,13 @@ impl Carrier for Rcl {
     /// an array's end here if a topic of the network has two types; only recorders ask.)
     fn topics(&self) -> Vec<TopicInfo> {
         let Some(spinner) = self.window.lock().upgrade() else { return Vec::new() };
-        match spinner.ask(|spun| published(&spun.node)) {
-            Ok(Ok(topics)) => topics,
-            Ok(Err(error)) => {
-                tracing::warn!("the ROS graph cannot be read: {error}");
-                Vec::new()
-            }
-            Err(error) => {
-                tracing::warn!("the ROS graph cannot be read: {error}");
-                Vec::new()
-            }
-        }
+        let what = || "the ROS graph cannot be read".to_owned();
+        let topics =
+            spinner.ask(|spun| published(&spun.node)).and_then(|topics| topics.map_err(transport(what)));
+        topics.unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            Vec::new()
+        })
     }
 }
 
@@ -138,14 +133,12 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Every published topic of a known type with its first publisher's quality of service, sorted by name.
 fn published(node: &r2r::Node) -> r2r::Result<Vec<TopicInfo>> {
-    let hashes: BTreeMap<_, _> =
-        MessageInfo::all().iter().map(|info| (info.type_name, info.type_hash)).collect();
     let mut found = Vec::new();
     for name in node.get_topic_names_and_types()?.into_keys() {
         let publishers = node.get_publishers_info_by_topic(&name, false)?;
         let Some(publisher) = publishers.first() else { continue };
-        let Some(hash) = hashes.get(publisher.topic_type.as_str()) else { continue };
-        let endpoint = Endpoint::new(name, &publisher.topic_type, *hash);
+        let Some(hash) = hash_of(&publisher.topic_type) else { continue };
+        let endpoint = Endpoint::new(name, &publisher.topic_type, hash);
         found.push(TopicInfo { endpoint, qos: qos(&publisher.qos_profile) });
     }
     found.sort();
@@ -154,6 +147,23 @@ fn published(node: &r2r::Node) -> r2r::Result<Vec<TopicInfo>> {
 
 /// A node on rcl.
 struct RclMember(Arc<Spinner>);
+
+impl RclMember {
+    /// Opens a queue of r2r, which is emptied after every turn until the guard is dropped.
+    fn drained(
+        &self,
+        open: impl FnOnce(&mut r2r::Node) -> r2r::Result<Drain> + Send + 'static,
+    ) -> Result<r2r::Result<Guard>, CarrierError> {
+        let lease = Arc::new(());
+        let until = Arc::downgrade(&lease);
+        let opened = self.0.ask(move |spun| {
+            let drain = open(&mut spun.node)?;
+            spun.drain_until(until, drain);
+            Ok(())
+        })?;
+        Ok(opened.map(|()| Guard::new((lease, self.0.clone()))))
+    }
+}
 
 impl Member for RclMember {
     fn advertise(&self, topic: &Endpoint, qos: Qos) -> Result<Box<dyn RawPublisher>, CarrierError> {
@@ -168,31 +178,14 @@ impl Member for RclMember {
 
     fn subscribe(&self, topic: &Endpoint, qos: Qos, on_message: OnMessage) -> Result<Guard, CarrierError> {
         let endpoint = topic.clone();
-        let lease = Arc::new(());
-        let until = Arc::downgrade(&lease);
-        self.0
-            .ask(move |spun| {
-                let drain = types::subscribe(&mut spun.node, &endpoint, of_subscription(qos), on_message)?;
-                spun.drain_until(until, drain);
-                r2r::Result::Ok(())
-            })?
-            .map_err(transport(|| format!("cannot subscribe to {} ({})", topic.name, topic.type_name)))?;
-        Ok(Guard::new((lease, self.0.clone())))
+        self.drained(move |node| types::subscribe(node, &endpoint, of_subscription(qos), on_message))?
+            .map_err(transport(|| format!("cannot subscribe to {} ({})", topic.name, topic.type_name)))
     }
 
     fn serve(&self, service: &Endpoint, on_request: OnRequest) -> Result<Guard, CarrierError> {
-        let (endpoint, what) = (service.clone(), || format!("cannot serve {}", service.name));
+        let (name, what) = (service.name.clone(), || format!("cannot serve {}", service.name));
         let kind = types::service(service).map_err(transport(what))?;
-        let lease = Arc::new(());
-        let until = Arc::downgrade(&lease);
-        self.0
-            .ask(move |spun| {
-                let drain = (kind.serve)(&mut spun.node, &endpoint.name, on_request)?;
-                spun.drain_until(until, drain);
-                r2r::Result::Ok(())
-            })?
-            .map_err(transport(what))?;
-        Ok(Guard::new((lease, self.0.clone())))
+        self.drained(move |node| (kind.serve)(node, &name, on_request))?.map_err(transport(what))
     }
 
     fn client(&self, service: &Endpoint) -> Result<Arc<dyn RawClient>, CarrierError> {

@@ -1,9 +1,6 @@
 //! Logging as ROS 2 does it: to the console in rcl's format, to its log file, and to /rosout.
 
-use std::{
-    fmt::{Debug, Write},
-    sync::Arc,
-};
+use std::fmt::{Debug, Write};
 
 use bytes::Bytes;
 use dreamitate_msgs::{Message, builtin_interfaces::Time, rcl_interfaces::Log};
@@ -29,7 +26,7 @@ const BY_RCL: [&str; 4] = ["foxy", "galactic", "humble", "iron"];
 static PUBLISHER: Mutex<Option<Box<dyn RclSender>>> = Mutex::new(None);
 
 /// Makes sure that what is logged from now on is published by the node.
-pub(super) fn open(node: &Arc<Spinner>) -> Result<(), CarrierError> {
+pub(super) fn open(node: &Spinner) -> Result<(), CarrierError> {
     if BY_RCL.contains(&r2r::ROS_DISTRO) || PUBLISHER.lock().is_some() {
         return Ok(());
     }

@@ -157,7 +157,7 @@ impl Bench {
         let begin = Instant::now();
         let each = |view: View| {
             let seen = dream.clip.view(view);
-            let tracker = ViewTracker::with_model(models[picture::view_index(view)].clone(), seen);
+            let tracker = ViewTracker::with_model(models[view.index()].clone(), seen);
             let nothing = || vec![ToolTrack::default(); self.tools.len()];
             let tracks = tracker.track().unwrap_or_else(|_| nothing());
             (tracker, tracks)

@@ -3,7 +3,7 @@
 use crate::{
     observe::Observed,
     outcome::Ending,
-    picture::{COLOURS, axes_px, view_index},
+    picture::{COLOURS, axes_px},
     summary::truth_errors,
 };
 use arm_executor::{ArmSummary, ExecutionSummary};
@@ -170,7 +170,7 @@ fn motion_figures(execution: &ExecutionSummary) -> Vec<Value> {
 fn tool(observed: &Observed, index: usize, name: &str, model: &ToolModel) -> Value {
     let [r, g, b] = COLOURS[index % COLOURS.len()];
     let per_view = |each: &dyn Fn(View) -> Value| json!({ "top": each(View::Top), "side": each(View::Side) });
-    let tracked = |view: View| observed.view_tracks.get(name).map(|views| &views[view_index(view)]);
+    let tracked = |view: View| observed.view_tracks.get(name).map(|views| &views[view.index()]);
     let overlays = per_view(&|view| {
         let camera = &observed.clip.view(view).camera;
         let poses = tracked(view).map(|t| t.poses.as_slice()).unwrap_or_default();

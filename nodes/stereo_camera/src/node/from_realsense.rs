@@ -58,7 +58,7 @@ pub(super) async fn publish(
     let mut due_ns = i64::MIN;
     let (mut told, mut told_at) = (PairingCount::default(), Instant::now());
     while let Some((view, event)) = events.recv().await {
-        let index = usize::from(view == View::Side);
+        let index = view.index();
         let (state, camera) = (&mut states[index], &mut cameras[index]);
         match event {
             RealSenseEvent::Opened { name, calibration } => {
@@ -68,15 +68,13 @@ pub(super) async fn publish(
                 state.lost = None;
             }
             RealSenseEvent::Lost(why) => {
-                if !settings.is_live(view) {
-                    bail!("{view} camera: {why}");
-                }
                 // Said once, not every second.
                 if state.lost.as_ref() != Some(&why) {
                     tracing::warn!("{view} camera: {why}; it is looked for");
                 }
                 state.lost = Some(why);
             }
+            RealSenseEvent::Failed(why) => bail!("{view} camera: {why}"),
             RealSenseEvent::Temperature(celsius) => state.celsius = Some(celsius),
             RealSenseEvent::Ended => {
                 state.has_ended = true;
@@ -119,16 +117,6 @@ impl Drop for CameraThreads {
     }
 }
 
-impl Settings {
-    fn is_live(&self, view: View) -> bool {
-        !is_recording(&self.devices[usize::from(view == View::Side)])
-    }
-}
-
-fn is_recording(device: &str) -> bool {
-    Path::new(device).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("bag"))
-}
-
 fn camera_settings(
     settings: &Settings,
     view: View,
@@ -140,9 +128,10 @@ fn camera_settings(
             "{view}_device is empty; it takes the camera's serial number, or a .bag that librealsense recorded"
         );
     }
+    let is_recording = Path::new(device).extension().is_some_and(|e| e.eq_ignore_ascii_case("bag"));
     let positive = |value: f32| (value > 0.0).then_some(value);
     Ok(RealSenseSettings {
-        device: if is_recording(device) {
+        device: if is_recording {
             RealSenseDevice::Recording { file: device.into(), repeat: settings.repeat }
         } else {
             RealSenseDevice::Serial(device.trim_start_matches('_').to_owned())

@@ -15,10 +15,7 @@ use dreamitate_msgs::{
     sensor_msgs::{CameraInfo, Image},
 };
 use image::RgbImage;
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 #[cfg_attr(not(feature = "realsense"), allow(dead_code))]
 struct Settings {
@@ -91,7 +88,7 @@ impl Settings {
                 .about("Of realsense: largest difference of a pair's stamps")
                 .range(0.0, 1000.0),
         )?;
-        let config = ConfigFolder::find((!config_dir.is_empty()).then_some(Path::new(&config_dir)));
+        let config = ConfigFolder::of_parameter(&config_dir);
         Ok(Self {
             source: if source == "realsense" { Source::RealSense } else { Source::Files },
             rig: config.rig(&rig),
