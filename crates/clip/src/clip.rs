@@ -1,6 +1,11 @@
 use dreamitate_geometry::{CropResize, PinholeCamera, Pose, View};
 use image::RgbImage;
 
+/// Width and height of a clip's frames, px.
+pub const CLIP_SIZE: (u32, u32) = (768, 448);
+/// Frames of each view of a clip; frame 0 is the photo.
+pub const FRAMES_PER_VIEW: usize = 13;
+
 /// One view of a clip.
 #[derive(Clone, Debug)]
 pub struct ClipView {

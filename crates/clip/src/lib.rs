@@ -11,6 +11,6 @@ mod message;
 pub use camera_message::{
     CalibrationMessageError, camera_from_message, camera_to_message, pose_from_message, pose_to_message,
 };
-pub use clip::{ClipError, ClipView, StereoClip};
+pub use clip::{CLIP_SIZE, ClipError, ClipView, FRAMES_PER_VIEW, StereoClip};
 pub use image_message::{ImageMessageError, image_from_message, image_to_message};
 pub use message::{ClipMessageError, clip_from_message, clip_to_message};

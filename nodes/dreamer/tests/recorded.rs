@@ -4,7 +4,8 @@
 //! `shared` beside the project. Without them, or without ffmpeg, those tests say so and do nothing.
 #![allow(clippy::unwrap_used)]
 
-use dreamer::recorded::{CLIP_SIZE, RecordedError, read_clip};
+use dreamer::recorded::{RecordedError, read_clip};
+use dreamitate_clip::CLIP_SIZE;
 use dreamitate_clip::StereoClip;
 use dreamitate_geometry::{CropResize, Rig};
 use image::RgbImage;

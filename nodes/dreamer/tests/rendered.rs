@@ -8,6 +8,7 @@ use dreamitate_motion::{
     Arm, PlanSettings, RobotConfig, Schedule, ToolBody, ToolMount, Waypoint, check_clearance, plan,
 };
 use dreamitate_render::{TexturedMesh, ToolModel};
+use dreamitate_scene::Cancelled;
 use nalgebra::{Point3, Vector3};
 
 fn task() -> Task {
@@ -122,7 +123,7 @@ fn every_task_can_be_drawn_at_every_level_and_the_truth_is_that_of_its_level() {
 #[test]
 fn cancelling_ends_it_early() {
     let error = render(&task(), 0, |done, _| done < 3).unwrap_err();
-    assert!(matches!(error, RenderedError::Cancelled { done: 3..8, steps: 26 }), "{error}");
+    assert!(matches!(error, RenderedError::Cancelled(Cancelled { done: 3..8, steps: 26 })), "{error}");
 }
 
 #[test]

@@ -72,6 +72,12 @@ enum Command {
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// Count how often a task is done in a world with physics.
+    #[cfg(feature = "world")]
+    Eval(crate::eval::EvalArgs),
+    /// Film demonstrations of a task in a world with physics.
+    #[cfg(feature = "world")]
+    Demos(crate::demos::DemosArgs),
     /// List what a bag holds.
     Inspect {
         /// A bag's folder or its .mcap file.
@@ -194,6 +200,10 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Model { command } => model(&command),
                 Command::Bench { command } => bench(&command),
                 Command::Ik(args) => ik(&args),
+                #[cfg(feature = "world")]
+                Command::Eval(args) => crate::eval::eval(&args),
+                #[cfg(feature = "world")]
+                Command::Demos(args) => crate::demos::demos(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }
         })
@@ -458,7 +468,7 @@ fn photograph(task: &Task, seed: u64, folder: &Path) -> anyhow::Result<PathBuf> 
     Ok(folder.to_owned())
 }
 
-fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
+pub(crate) fn tool_models(task: &Task) -> anyhow::Result<Vec<(String, ToolModel)>> {
     task.tools.iter().map(|tool| Ok((tool.name.clone(), ToolModel::read(&tool.file)?))).collect()
 }
 

@@ -2,6 +2,10 @@
 
 mod bench;
 mod commands;
+#[cfg(feature = "world")]
+mod demos;
+#[cfg(feature = "world")]
+mod eval;
 mod expectations;
 mod graph;
 mod ik_command;
@@ -17,6 +21,7 @@ mod report;
 mod scene_picture;
 mod summary;
 mod taps;
+mod tracking;
 mod tracks;
 
 pub use commands::{Cli, execute};

@@ -66,7 +66,7 @@ fn guidance(text: &str) -> Result<f32, String> {
 }
 
 impl ModelArgs {
-    fn settings(&self) -> ModelSettings {
+    pub(crate) fn settings(&self) -> ModelSettings {
         ModelSettings {
             provider: self.provider,
             threads: self.threads,

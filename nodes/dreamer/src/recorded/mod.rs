@@ -5,16 +5,12 @@ mod photo;
 mod resemblance;
 mod video;
 
-use dreamitate_clip::{ClipError, ClipView, StereoClip};
+use dreamitate_clip::{CLIP_SIZE, ClipError, ClipView, FRAMES_PER_VIEW, StereoClip};
 use dreamitate_geometry::{Rig, View};
 use image::RgbImage;
 use layout::{Generated, Layout};
 use std::path::{Path, PathBuf};
 
-/// Width and height of a clip's frames, px.
-pub const CLIP_SIZE: (u32, u32) = (768, 448);
-/// Frames of each view of a clip; frame 0 is the photo.
-pub const FRAMES_PER_VIEW: usize = 13;
 /// Frames that the model generates: all of the top view, and the side view's without its frame 0.
 pub const GENERATED_FRAMES: usize = 2 * FRAMES_PER_VIEW - 1;
 

@@ -1,7 +1,8 @@
 use super::{
-    CLIP_SIZE, RecordedError,
+    RecordedError,
     layout::{entries, has_extension},
 };
+use dreamitate_clip::CLIP_SIZE;
 use dreamitate_geometry::{CropResize, Rig, View};
 use image::RgbImage;
 use std::path::Path;

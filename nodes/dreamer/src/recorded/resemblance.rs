@@ -1,4 +1,5 @@
-use super::{FRAMES_PER_VIEW, RecordedError};
+use super::RecordedError;
+use dreamitate_clip::FRAMES_PER_VIEW;
 use dreamitate_geometry::View;
 use image::RgbImage;
 

@@ -1,5 +1,6 @@
 use dreamitate_geometry::Pose;
 use dreamitate_render::TexturedMesh;
+use dreamitate_scene::Hand;
 use nalgebra::{UnitQuaternion, Vector3};
 use rand::{Rng, RngExt};
 use std::f64::consts::PI;
@@ -10,23 +11,6 @@ const REACH_M: f64 = 0.072;
 const CONTACT_FRAME: f64 = 4.6;
 /// The object has been turned at this frame.
 const END_FRAME: f64 = 11.2;
-
-/// Which hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
-    Left,
-    Right,
-}
-
-impl Hand {
-    /// −1 for the left, 1 for the right: the side of the world's x on which it stands.
-    pub(super) fn sign(self) -> f64 {
-        match self {
-            Hand::Left => -1.0,
-            Hand::Right => 1.0,
-        }
-    }
-}
 
 /// How the tools and the object move. Times are in frames of the clip.
 #[derive(Clone, Debug)]

@@ -9,12 +9,7 @@ const CAP: u32 = 8;
 
 /// A body of revolution about the line `from` → `to`: rings of (way along the line in metres, radius in metres). The
 /// texture's rows run along the line.
-pub(super) fn lathe(
-    from: Point3<f64>,
-    to: Point3<f64>,
-    rings: &[(f64, f64)],
-    texture: RgbImage,
-) -> TexturedMesh {
+pub fn lathe(from: Point3<f64>, to: Point3<f64>, rings: &[(f64, f64)], texture: RgbImage) -> TexturedMesh {
     let along = Rotation3::rotation_between(&Vector3::z(), &(to - from)).unwrap_or_else(Rotation3::identity);
     let mut vertices = Vec::new();
     let mut triangles = Vec::new();
@@ -43,7 +38,7 @@ pub(super) fn lathe(
 }
 
 /// A rod with round ends of different radii.
-pub(super) fn capsule(
+pub fn capsule(
     from: Point3<f64>,
     to: Point3<f64>,
     from_radius_m: f64,
@@ -59,7 +54,7 @@ pub(super) fn capsule(
 }
 
 /// An ellipsoid along the axes.
-pub(super) fn ellipsoid(centre: Point3<f64>, radii_m: Vector3<f64>, colour: [u8; 3]) -> TexturedMesh {
+pub fn ellipsoid(centre: Point3<f64>, radii_m: Vector3<f64>, colour: [u8; 3]) -> TexturedMesh {
     let mut mesh = capsule(Point3::origin(), Point3::new(0.0, 0.0, 1e-9), 1.0, 1.0, colour);
     for vertex in &mut mesh.vertices {
         *vertex = (centre + vertex.coords.cast::<f64>().component_mul(&radii_m)).cast::<f32>();
@@ -68,7 +63,7 @@ pub(super) fn ellipsoid(centre: Point3<f64>, radii_m: Vector3<f64>, colour: [u8;
 }
 
 /// A box about the origin whose faces have the texture's columns in the order −x, +x, −y, +y, −z, +z.
-pub(super) fn cuboid(half_m: Vector3<f64>, faces: RgbImage) -> TexturedMesh {
+pub fn cuboid(half_m: Vector3<f64>, faces: RgbImage) -> TexturedMesh {
     let mut vertices = Vec::new();
     let mut triangles = Vec::new();
     for face in 0..6u32 {
@@ -89,7 +84,7 @@ pub(super) fn cuboid(half_m: Vector3<f64>, faces: RgbImage) -> TexturedMesh {
 }
 
 /// A texture of one colour.
-pub(super) fn plain(colour: [u8; 3]) -> RgbImage {
+pub fn plain(colour: [u8; 3]) -> RgbImage {
     RgbImage::from_pixel(1, 1, image::Rgb(colour))
 }
 

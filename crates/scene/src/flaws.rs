@@ -54,19 +54,22 @@ const LEAVING_M_PER_FRAME: f64 = 0.16;
 const LEAVING_FRAME: f64 = 8.0;
 
 /// What is wrong with a dream, drawn at random for its level.
-pub(super) struct Flaws {
+pub struct Flaws {
     /// How long the shutter is open, in frames; `None`: only while hands rush in, and shortly.
     pub shutter: Option<f64>,
-    /// Standard deviations of the picture's blur (px) and noise (grey levels).
+    /// Standard deviation of the picture's blur, px.
     pub blur_px: f32,
+    /// Standard deviation of the picture's noise, grey levels.
     pub noise: f32,
     /// How far pixels wander from frame to frame, one standard deviation, px.
     pub wobble_px: f32,
-    /// Factor of each channel, and how much all of them change from frame to frame.
+    /// Factor of each channel.
     pub light: [f32; 3],
+    /// How much all channels change from frame to frame, as a share.
     pub flicker: f32,
-    /// Skin or glove, and the table's colour, where they are not the usual ones.
+    /// Skin or glove, RGB, where it is not the usual one.
     pub skin: Option<[u8; 3]>,
+    /// The table's colour, grey levels, where it is not the usual one.
     pub table: Option<[f32; 3]>,
     /// Things that lie about.
     pub clutter: usize,
@@ -83,6 +86,17 @@ struct Deviation {
     rotation_rad: [Wave; 3],
     depth_m: [Wave; 2],
     ray_gap_m: Wave,
+}
+
+impl Deviation {
+    fn of_tools(share: f64, random: &mut impl Rng) -> [Self; 2] {
+        let mut deviation = || Self {
+            rotation_rad: std::array::from_fn(|_| Wave::new(share * ROTATION_GAP_RAD, random)),
+            depth_m: std::array::from_fn(|_| Wave::new(share * DEPTH_M, random)),
+            ray_gap_m: Wave::new(share * RAY_GAP_M, random),
+        };
+        [deviation(), deviation()]
+    }
 }
 
 /// A slow change with time.
@@ -105,18 +119,14 @@ impl Wave {
 }
 
 impl Flaws {
-    pub(super) fn new(level: Level, random: &mut impl Rng) -> Self {
+    /// The flaws of a level, drawn at random.
+    pub fn new(level: Level, random: &mut impl Rng) -> Self {
         let share = match level {
             Level::Clean => 0.0,
             Level::Easy => 1.0 / 3.0,
             Level::Medium | Level::Hard => 1.0,
         };
-        let mut deviation = || Deviation {
-            rotation_rad: std::array::from_fn(|_| Wave::new(share * ROTATION_GAP_RAD, random)),
-            depth_m: std::array::from_fn(|_| Wave::new(share * DEPTH_M, random)),
-            ray_gap_m: Wave::new(share * RAY_GAP_M, random),
-        };
-        let deviations = [deviation(), deviation()];
+        let deviations = Deviation::of_tools(share, random);
         let mut hands = SKINS.to_vec();
         if level >= Level::Medium {
             hands.push(DARK_GLOVE);
@@ -158,8 +168,14 @@ impl Flaws {
         }
     }
 
+    /// The same where the views disagree about tools by a share of what they do in real dreams.
+    #[must_use]
+    pub fn disagreeing(self, share: f64, random: &mut impl Rng) -> Self {
+        Self { deviations: Deviation::of_tools(share, random), ..self }
+    }
+
     /// The pose of a tool that moves as `world_from_tool` says, but the first one leaves the picture if it must.
-    pub(super) fn leaving(&self, tool: usize, time: f64, world_from_tool: Pose) -> Pose {
+    pub fn leaving(&self, tool: usize, time: f64, world_from_tool: Pose) -> Pose {
         if !self.leaves || tool > 0 {
             return world_from_tool;
         }
@@ -168,7 +184,7 @@ impl Flaws {
     }
 
     /// A tool's pose as a view dreams it. `eyes` are the cameras' centres in the world, the view's own first.
-    pub(super) fn seen(
+    pub fn seen(
         &self,
         world_from_tool: &Pose,
         tool: usize,
@@ -187,7 +203,7 @@ impl Flaws {
     }
 
     /// The light of a frame, a factor of each channel.
-    pub(super) fn light_at(&self, random: &mut impl Rng) -> [f32; 3] {
+    pub fn light_at(&self, random: &mut impl Rng) -> [f32; 3] {
         let all =
             if self.flicker > 0.0 { 1.0 + self.flicker * random.random_range(-1.0..1.0f32) } else { 1.0 };
         self.light.map(|channel| channel * all)

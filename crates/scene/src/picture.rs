@@ -1,4 +1,4 @@
-use super::scene::Body;
+use crate::Body;
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::{Window, rasterise};
 use image::RgbImage;
@@ -15,10 +15,10 @@ const WAVES: usize = 6;
 const WAVE_PX: std::ops::Range<f32> = 40.0..160.0;
 
 /// A picture in grey levels, before blur and noise: `[H·W]`, RGB.
-pub(super) type Exposure = Vec<[f32; 3]>;
+pub type Exposure = Vec<[f32; 3]>;
 
 /// Draws bodies before a background.
-pub(super) fn draw(
+pub fn draw(
     bodies: &[Body],
     camera: &PinholeCamera,
     world_from_camera: &Pose,
@@ -75,7 +75,7 @@ pub(super) fn draw(
 }
 
 /// The mean of several pictures: a shutter that was open while things moved.
-pub(super) fn mean(pictures: impl IntoIterator<Item = Exposure>) -> Exposure {
+pub fn mean(pictures: impl IntoIterator<Item = Exposure>) -> Exposure {
     let mut count = 0.0;
     let mut sum = Exposure::new();
     for picture in pictures {
@@ -93,12 +93,7 @@ pub(super) fn mean(pictures: impl IntoIterator<Item = Exposure>) -> Exposure {
 }
 
 /// The picture with pixels that wandered by `deviation_px` (one standard deviation along each axis), neighbours alike.
-pub(super) fn wobbled(
-    picture: &Exposure,
-    width: usize,
-    deviation_px: f32,
-    random: &mut impl Rng,
-) -> Exposure {
+pub fn wobbled(picture: &Exposure, width: usize, deviation_px: f32, random: &mut impl Rng) -> Exposure {
     let height = picture.len() / width;
     // The sum of sines of a random phase has half a variance each.
     let amplitude = deviation_px * (2.0 / WAVES as f32).sqrt();
@@ -132,7 +127,7 @@ pub(super) fn wobbled(
 
 /// The image that a camera makes of it: with the lens's blur (px) and the sensor's noise (grey levels), one standard
 /// deviation each.
-pub(super) fn develop(
+pub fn develop(
     picture: &Exposure,
     camera: &PinholeCamera,
     blur_px: f32,
@@ -174,7 +169,8 @@ fn blur(picture: &Exposure, width: usize, step: usize, blur_px: f32) -> Exposure
 
 #[cfg(test)]
 mod tests {
-    use super::{super::scene::test_body, *};
+    use super::*;
+    use crate::test_body;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 

@@ -1,4 +1,4 @@
-use super::scene::Shade;
+use crate::Shade;
 use dreamitate_geometry::{PinholeCamera, Pose};
 use nalgebra::Point2;
 use rand::{Rng, RngExt};
@@ -9,20 +9,22 @@ const CLOTH: [f32; 3] = [13.0, 19.0, 23.0];
 const DARKEST: f32 = 0.65;
 
 /// The table as a camera sees it without anything on it.
-pub(super) struct Table {
+pub struct Table {
     /// For each pixel the point of the table, metres in the world's plane.
     points_m: Vec<[f32; 2]>,
     colours: Vec<[f32; 3]>,
 }
 
 /// The cloth's colour, folds and dust: the same in all views, since it lies on the table.
-pub(super) struct Cloth {
+pub struct Cloth {
+    /// Grey levels.
     pub colour: [f32; 3],
     waves: Vec<[f32; 4]>,
 }
 
 impl Cloth {
-    pub(super) fn new(random: &mut impl Rng) -> Self {
+    /// The usual cloth with folds of its own.
+    pub fn new(random: &mut impl Rng) -> Self {
         let waves = (0..14)
             .map(|k| {
                 let per_m = 6.0 * 1.35f32.powi(k);
@@ -41,7 +43,7 @@ impl Cloth {
 }
 
 impl Table {
-    pub(super) fn seen(cloth: &Cloth, camera: &PinholeCamera, world_from_camera: &Pose) -> Self {
+    pub fn seen(cloth: &Cloth, camera: &PinholeCamera, world_from_camera: &Pose) -> Self {
         let mut points_m = Vec::with_capacity((camera.width * camera.height) as usize);
         let mut colours = Vec::with_capacity(points_m.capacity());
         for row in 0..camera.height {
@@ -62,7 +64,7 @@ impl Table {
     }
 
     /// The table's colours, grey levels, under these shades.
-    pub(super) fn under(&self, shades: &[Shade]) -> Vec<[f32; 3]> {
+    pub fn under(&self, shades: &[Shade]) -> Vec<[f32; 3]> {
         let flats: Vec<Flat> = shades.iter().map(Flat::of).collect();
         let shaded = |(point, colour): (&[f32; 2], &[f32; 3])| {
             let light: f32 = flats.iter().map(|flat| flat.light(*point)).product();

@@ -1,0 +1,216 @@
+//! What the rig's cameras see of a world: photographs, and clips of demonstrations.
+
+use crate::{Act, Moment, Scene, WorldArm, WorldError, draw::Draw, thing::Shape};
+use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
+use dreamitate_config::Task;
+use dreamitate_geometry::{Pose, View};
+use dreamitate_render::{TexturedMesh, ToolModel};
+use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade};
+use image::RgbImage;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Keep the random numbers of looks and of flaws apart from those of scenes.
+const LOOKS: u64 = 400;
+const FLAWS: u64 = 401;
+/// Skins from light to dark, RGB.
+const SKINS: [[u8; 3]; 4] = [[222, 184, 168], [198, 150, 122], [150, 104, 78], [92, 62, 48]];
+const SLEEVES: [[u8; 3]; 4] = [[70, 84, 120], [150, 44, 52], [96, 100, 104], [206, 200, 188]];
+/// Cloths on the table, grey levels.
+const TABLES: [[f32; 3]; 3] = [[13.0, 19.0, 23.0], [30.0, 28.0, 36.0], [22.0, 34.0, 30.0]];
+const SHELL: [u8; 3] = [222, 224, 226];
+const JOINT: [u8; 3] = [96, 102, 110];
+/// Marks lie so high above the table, metres.
+const MARK_M: f64 = 0.0004;
+
+/// A clip with what is true of it.
+#[derive(Clone, Debug)]
+pub struct Footage {
+    /// The clip.
+    pub clip: StereoClip,
+    /// For each tool `world_from_tool` in every frame; `None` in frame 0, the photo without hands.
+    pub truth: BTreeMap<String, Vec<Option<Pose>>>,
+}
+
+/// The cameras, and what the things, tools and arms of a task look like.
+pub struct Cinema<'a> {
+    task: &'a Task,
+    tools: Vec<(String, Arc<TexturedMesh>)>,
+    arms: Vec<(Arc<TexturedMesh>, Pose, usize)>,
+}
+
+/// A scene as it is seen: its meshes, made once.
+struct Seen {
+    /// Each thing's meshes, and what it shades.
+    things: Vec<(Vec<(Arc<TexturedMesh>, Pose)>, Option<[f64; 2]>)>,
+    marks: Vec<Body>,
+    /// Where the scene has the things.
+    places: Vec<Pose>,
+}
+
+impl<'a> Cinema<'a> {
+    /// # Errors
+    /// A tool's mesh cannot be read.
+    pub fn new(task: &'a Task) -> Result<Self, WorldError> {
+        let tools = task
+            .tools
+            .iter()
+            .map(|tool| Ok((tool.name.clone(), Arc::new(ToolModel::read(&tool.file)?.mesh))))
+            .collect::<Result<_, dreamitate_render::ToolError>>()?;
+        Ok(Self { task, tools, arms: Vec::new() })
+    }
+
+    /// The same that also sees arms, whose links come in a moment's order.
+    ///
+    /// # Errors
+    /// A URDF cannot be read.
+    pub fn with_arms<'b>(mut self, arms: impl IntoIterator<Item = &'b WorldArm>) -> Result<Self, WorldError> {
+        let mut link = 0;
+        for arm in arms {
+            for (_, shapes) in arm.looks()? {
+                for (shape, link_from_shape) in shapes {
+                    // Joints are drawn as cylinders as long as they are thick.
+                    let is_joint = matches!(shape, Shape::Cylinder { radius_m, half_length_m } if half_length_m < 1.3 * radius_m);
+                    let mesh = shape.mesh(if is_joint { JOINT } else { SHELL });
+                    self.arms.push((Arc::new(mesh), link_from_shape, link));
+                }
+                link += 1;
+            }
+        }
+        Ok(self)
+    }
+
+    /// The scene before anybody comes, in the cameras' own sizes: top, side.
+    pub fn photograph(&self, scene: &Scene) -> [RgbImage; 2] {
+        let (bodies, shades) = Seen::of(scene).at(None);
+        self.film(scene, 0.0).photograph(&bodies, &shades)
+    }
+
+    /// A picture of an arms' world at a moment with arms and tools, `factor` times smaller than the camera's.
+    pub fn thumbnail(&self, scene: &Scene, moment: &Moment, view: View, factor: u32) -> RgbImage {
+        let (mut bodies, mut shades) = Seen::of(scene).at(Some(moment));
+        for (mesh, link_from_mesh, link) in &self.arms {
+            let Some(world_from_link) = moment.links.get(*link) else { continue };
+            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_link * link_from_mesh });
+        }
+        for ((_, mesh), world_from_tool) in self.tools.iter().zip(&moment.tools) {
+            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_tool });
+            shades.push(Shade { world_from_shade: *world_from_tool, half_m: [0.05, 0.035] });
+        }
+        self.film(scene, 0.0).thumbnail(view, factor, &bodies, &shades)
+    }
+
+    /// The clip of a demonstration. The views disagree about the tools by a share of what they do in real dreams: 0
+    /// not at all, as a film of a person; 1 as a dream of it.
+    ///
+    /// # Errors
+    /// `proceed` answered no; it is told the number of frames done and of all.
+    pub fn shoot(
+        &self,
+        scene: &Scene,
+        act: &Act,
+        disagreement: f64,
+        proceed: impl Fn(u32, u32) -> bool + Sync,
+    ) -> Result<Footage, WorldError> {
+        let film = self.film(scene, disagreement);
+        let seen = Seen::of(scene);
+        let held = self.held(scene);
+        let photo = seen.at(None);
+        let at = |view, frame: usize, time: f64| {
+            if frame == 0 {
+                return photo.clone();
+            }
+            let moment = act.at(scene, time);
+            let (mut bodies, mut shades) = seen.at(Some(moment));
+            for (index, (held, world_from_tool)) in held.iter().zip(&moment.tools).enumerate() {
+                let (more, darker) = held.at(film.seen(index, view, time, *world_from_tool), false);
+                bodies.extend(more);
+                shades.extend(darker);
+            }
+            (bodies, shades)
+        };
+        let [top, side] = film.shoot(at, proceed)?;
+        let poses = |index: usize| {
+            let pose = |frame: usize| (frame > 0).then(|| act.at(scene, frame as f64).tools[index]);
+            (0..FRAMES_PER_VIEW).map(pose).collect()
+        };
+        let truth =
+            self.tools.iter().enumerate().map(|(index, (name, _))| (name.clone(), poses(index))).collect();
+        let clip = StereoClip {
+            id: format!("{}-world-{}-{}", scene.task, scene.split, scene.seed),
+            task: scene.task.clone(),
+            seed: scene.seed,
+            source: "world".to_owned(),
+            frame_period_s: scene.frame_period_s,
+            top,
+            side,
+        };
+        Ok(Footage { clip: clip.checked()?, truth })
+    }
+
+    fn film(&self, scene: &Scene, disagreement: f64) -> Film<'a> {
+        let mut draw = Draw::new(scene.seed, LOOKS + scene.split.stream());
+        let mut cloth = Cloth::new(&mut draw.0);
+        cloth.colour = *draw.one_of(&TABLES);
+        let mut random = Draw::new(scene.seed, FLAWS + scene.split.stream()).0;
+        let flaws = Flaws::new(Level::Clean, &mut random).disagreeing(disagreement, &mut random);
+        Film::new(&self.task.rig, cloth, flaws, scene.seed)
+    }
+
+    fn held(&self, scene: &Scene) -> Vec<HeldTool> {
+        let mut draw = Draw::new(scene.seed, LOOKS + 1000 + scene.split.stream());
+        let tone = draw.within([0.9, 1.06]);
+        let skin = draw.one_of(&SKINS).map(|c| (f64::from(c) * tone).min(255.0) as u8);
+        let sleeve = (draw.sign() > 0.0).then(|| *draw.one_of(&SLEEVES));
+        let look = ArmLook { skin, sleeve };
+        let hold = scene.hold();
+        let hand = |index: usize| match (hold, index) {
+            (Hold::Edge, 0) => Hand::Left,
+            _ => Hand::Right,
+        };
+        self.tools
+            .iter()
+            .enumerate()
+            .map(|(index, (_, mesh))| {
+                let along_m = draw.within([-0.014, 0.004]);
+                HeldTool::new(TexturedMesh::clone(mesh), hand(index), hold, along_m, look)
+            })
+            .collect()
+    }
+}
+
+impl Seen {
+    fn of(scene: &Scene) -> Self {
+        let thing = |thing: &crate::Thing| {
+            // Grains shade too little to be worth the time.
+            let shades = (thing.kind != crate::Kind::Particle).then(|| thing.half_m());
+            (thing.meshes(), shades)
+        };
+        let marks = scene.marks.iter().flat_map(|mark| {
+            let raised = Pose::translation(0.0, 0.0, MARK_M / 2.0);
+            mark.outlines_m.iter().map(move |outline_m| {
+                let shape = Shape::Prism { outline_m: outline_m.clone(), half_height_m: MARK_M / 2.0 };
+                Body {
+                    mesh: Arc::new(shape.mesh(mark.colour)),
+                    world_from_mesh: mark.world_from_mark * raised,
+                }
+            })
+        });
+        let places = scene.things.iter().map(|thing| thing.world_from_thing).collect();
+        Self { things: scene.things.iter().map(thing).collect(), marks: marks.collect(), places }
+    }
+
+    /// Everything where it is at a moment, or where the scene has it.
+    fn at(&self, moment: Option<&Moment>) -> (Vec<Body>, Vec<Shade>) {
+        let mut bodies = self.marks.clone();
+        let mut shades = Vec::new();
+        let places = moment.map_or(&self.places, |moment| &moment.things);
+        for ((meshes, half_m), world_from_thing) in self.things.iter().zip(places) {
+            for (mesh, thing_from_mesh) in meshes {
+                bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_thing * thing_from_mesh });
+            }
+            let shade = |half_m: &[f64; 2]| Shade { world_from_shade: *world_from_thing, half_m: *half_m };
+            shades.extend(half_m.as_ref().map(shade));
+        }
+        (bodies, shades)
+    }
+}
