@@ -28,15 +28,27 @@ pub struct TaskMotion {
     pub min_tool_height_m: Option<f64>,
     /// The farthest that the tool's way is lifted for that, metres; farther ones are refused.
     pub max_lift_m: f64,
+    /// How far above its first pose the tool comes from, metres.
+    pub approach_m: f64,
     /// How far the tool is lifted after its last pose, metres.
     pub retreat_m: f64,
     /// Whether the arms go back to where they started.
     pub return_home: bool,
+    /// The largest change of a joint from one pose of the dream to the next, radians: a larger one is taken for a jump
+    /// to another posture.
+    pub largest_jump_rad: f64,
 }
 
 impl Default for TaskMotion {
     fn default() -> Self {
-        Self { min_tool_height_m: None, max_lift_m: 0.02, retreat_m: 0.05, return_home: false }
+        Self {
+            min_tool_height_m: None,
+            max_lift_m: 0.02,
+            approach_m: 0.03,
+            retreat_m: 0.05,
+            return_home: false,
+            largest_jump_rad: 0.5,
+        }
     }
 }
 

@@ -7,8 +7,10 @@ pub fn plan_settings(task: &Task) -> PlanSettings {
     PlanSettings {
         min_tool_height_m: motion.min_tool_height_m,
         max_lift_m: motion.max_lift_m,
+        lift_m: motion.approach_m,
         retreat_m: motion.retreat_m,
         return_home: motion.return_home,
+        largest_jump_rad: motion.largest_jump_rad,
         ..PlanSettings::default()
     }
 }

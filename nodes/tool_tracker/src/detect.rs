@@ -32,23 +32,25 @@ pub(crate) fn detect(
 ) -> Option<Refined> {
     let starts = bank.best_poses(scene, region, BANK_POSES);
     let mut kept = best_coarse(scene, &starts, COARSE_POSES, MIDDLE_POSES, scratch);
-    let look_alikes: Vec<Pose> = kept.iter().flat_map(|found| look_alikes(scene.tool, &found.pose)).collect();
+    let turned: Vec<Pose> = kept.iter().map(|found| half_turned(scene.tool, &found.pose)).collect();
+    let leaning = kept.iter().map(|found| &found.pose).chain(&turned).map(|pose| leaning(scene.tool, pose));
+    let look_alikes: Vec<Pose> = leaning.chain(turned.iter().copied()).collect();
     kept.extend(look_alikes.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)));
     best_fine(scene, kept, MIDDLE_POSES, scratch)
 }
 
-/// The poses that a plate with a pattern is most easily mistaken for: turned half around, and leaning to the other
-/// side of the line of sight.
-fn look_alikes(tool: &ToolModel, camera_from_tool: &Pose) -> [Pose; 3] {
-    let facing = Vector3::from(tool.config.facing.axis);
-    let half_turn = UnitQuaternion::from_axis_angle(&Unit::new_normalize(facing), std::f64::consts::PI);
-    let turned = camera_from_tool * half_turn;
-    let leaning = |pose: &Pose| {
-        let (normal, ray) = (pose.rotation * facing, -pose.translation.vector.normalize());
-        let lean = UnitQuaternion::rotation_between(&normal, &ray).unwrap_or_default();
-        Pose::from_parts(pose.translation, lean * lean * pose.rotation)
-    };
-    [turned, leaning(camera_from_tool), leaning(&turned)]
+/// A pose that a plate with a pattern is easily mistaken for: turned half around.
+fn half_turned(tool: &ToolModel, camera_from_tool: &Pose) -> Pose {
+    let facing = Unit::new_normalize(Vector3::from(tool.config.facing.axis));
+    camera_from_tool * UnitQuaternion::from_axis_angle(&facing, std::f64::consts::PI)
+}
+
+/// Another: leaning to the other side of the line of sight.
+fn leaning(tool: &ToolModel, camera_from_tool: &Pose) -> Pose {
+    let normal = camera_from_tool.rotation * Vector3::from(tool.config.facing.axis);
+    let ray = -camera_from_tool.translation.vector.normalize();
+    let lean = UnitQuaternion::rotation_between(&normal, &ray).unwrap_or_default();
+    Pose::from_parts(camera_from_tool.translation, lean * lean * camera_from_tool.rotation)
 }
 
 /// Refines several starts in the quarter-size picture, the best `go_on` of them in the half-size one, and the
@@ -60,8 +62,13 @@ pub(crate) fn descend_all(
     go_on: usize,
     scratch: &mut Scratch,
 ) -> Option<Refined> {
-    let kept = best_coarse(scene, starts, glances, go_on, scratch);
-    best_fine(scene, kept, go_on, scratch)
+    let mut kept = best_coarse(scene, starts, glances, go_on, scratch);
+    // A tool that turns fast may have come to lean the other way since.
+    let other = kept
+        .first()
+        .and_then(|found| refine(scene, &leaning(scene.tool, &found.pose), &[COARSE], None, scratch));
+    kept.extend(other);
+    best_fine(scene, kept, go_on + 1, scratch)
 }
 
 /// Looks at the starts in the quarter-size picture and refines the best `glances` of them there; the best `go_on` of

@@ -8,7 +8,7 @@ use crate::{
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
-use dreamitate_geometry::{Gaussian6, relative_twist};
+use dreamitate_geometry::{Gaussian6, Pose, relative_twist};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
 use rayon::prelude::*;
@@ -50,6 +50,8 @@ pub enum TrackError {
 
 /// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
 const DOUBTFUL_STRAIN: f64 = 16.0;
+/// A view whose pose is turned this far from the fused one is asked whether it might see what the others do.
+const DISAGREEING_RAD: f64 = 0.05;
 
 /// Of two tools that are found in one place the one that fits worse is not there.
 fn reject_doubles(tracks: &mut [ToolTrack]) {
@@ -152,19 +154,32 @@ impl ViewTracker {
                 };
                 let prior = self.model.prior(prior);
                 let scene = self.model.scene(tool, &self.frames[frame - 1], &self.photo);
-                let strained = |pose: &Refined| {
+                let strain = |pose: &Refined| {
                     let pull = relative_twist(&pose.pose, &prior.camera_from_tool);
-                    pull.dot(&(prior.information * pull)) > DOUBTFUL_STRAIN
+                    pull.dot(&(prior.information * pull))
                 };
                 let own = before
                     .filter(|b| b.status == Status::Accepted)
                     .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
-                let trusted = own.as_ref().is_some_and(|own| self.model.is_trusted(own) && !strained(own));
+                let trusted = own
+                    .as_ref()
+                    .is_some_and(|own| self.model.is_trusted(own) && strain(own) <= DOUBTFUL_STRAIN);
                 let anew = (!trusted).then(|| {
                     let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
                     refine(&scene, &prior.camera_from_tool, &stages, Some(&prior), scratch)
                 });
-                let best = own.into_iter().chain(anew.flatten()).max_by(|a, b| a.gain.total_cmp(&b.gain));
+                // The fused pose lies between the views': beyond it is what another view sees.
+                let doubted = own.as_ref().filter(|own| {
+                    own.pose.rotation.angle_to(&prior.camera_from_tool.rotation) > DISAGREEING_RAD
+                });
+                let as_others = doubted.and_then(|own| {
+                    let to_fused = own.pose.rotation.inverse() * prior.camera_from_tool.rotation;
+                    let rotation = prior.camera_from_tool.rotation * to_fused;
+                    let start = Pose::from_parts(own.pose.translation, rotation);
+                    refine(&scene, &start, &FINE, Some(&prior), scratch)
+                });
+                let found = own.into_iter().chain(anew.flatten()).chain(as_others);
+                let best = found.max_by(|a, b| a.gain.total_cmp(&b.gain));
                 self.model.judged(frame, best)
             })
             .collect();
@@ -213,7 +228,6 @@ impl ViewTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dreamitate_geometry::Pose;
 
     #[test]
     fn of_two_tools_in_one_place_the_worse_is_not_there() {

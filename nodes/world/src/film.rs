@@ -5,8 +5,9 @@ use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Pose, View};
 use dreamitate_render::{TexturedMesh, ToolModel};
-use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade};
+use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade, capsule};
 use image::RgbImage;
+use nalgebra::Point3;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Keep the random numbers of looks and of flaws apart from those of scenes.
@@ -16,9 +17,12 @@ const FLAWS: u64 = 401;
 const SKINS: [[u8; 3]; 4] = [[222, 184, 168], [198, 150, 122], [150, 104, 78], [92, 62, 48]];
 const SLEEVES: [[u8; 3]; 4] = [[70, 84, 120], [150, 44, 52], [96, 100, 104], [206, 200, 188]];
 /// Cloths on the table, grey levels.
-const TABLES: [[f32; 3]; 3] = [[13.0, 19.0, 23.0], [30.0, 28.0, 36.0], [22.0, 34.0, 30.0]];
+const TABLES: [[f32; 3]; 5] =
+    [[13.0, 19.0, 23.0], [46.0, 44.0, 54.0], [40.0, 58.0, 52.0], [132.0, 102.0, 74.0], [112.0, 114.0, 116.0]];
 const SHELL: [u8; 3] = [222, 224, 226];
 const JOINT: [u8; 3] = [96, 102, 110];
+/// Where the adapter holds a tool, in the tool's frame.
+const TOOL_BACK_M: f64 = -0.085;
 /// Marks lie so high above the table, metres.
 const MARK_M: f64 = 0.0004;
 
@@ -74,6 +78,14 @@ impl<'a> Cinema<'a> {
                     self.arms.push((Arc::new(mesh), link_from_shape, link));
                 }
                 link += 1;
+            }
+            // What holds the tool: a column below the flange, and an arm from there to the tool's back.
+            let flange_from_tool = arm.arm.flange_from_tool;
+            let back = flange_from_tool * Point3::new(TOOL_BACK_M, 0.0, -0.02);
+            let below = Point3::new(0.0, 0.0, back.z);
+            for (from, to) in [(Point3::origin(), below), (below, back)] {
+                let mesh = capsule(from, to, 0.015, 0.013, JOINT);
+                self.arms.push((Arc::new(mesh), Pose::identity(), link - 1));
             }
         }
         Ok(self)

@@ -96,6 +96,9 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
         .zip(tools.iter().map(|(_, pieces)| pieces.clone()))
         .collect();
     let pictures = args.out.join("trials");
+    if pictures.exists() {
+        fs::remove_dir_all(&pictures).with_context(|| format!("cannot empty {}", pictures.display()))?;
+    }
     fs::create_dir_all(&pictures).with_context(|| format!("cannot make {}", pictures.display()))?;
     let cell = Cell {
         config: &config,
