@@ -102,13 +102,13 @@ impl HeldTool {
         if let Some(sleeve) = self.look.sleeve {
             rod(BARE_M, FOREARM_M, 0.006, sleeve);
         }
-        let mut shades = vec![Shade { world_from_shade: world_from_tool, half_m: [0.07, 0.045] }];
+        let mut shades = vec![Shade::rectangle(world_from_tool, [0.07, 0.045])];
         let towards_elbow = Vector3::new(toward.x, toward.y, 0.0);
         let arm =
             Rotation3::rotation_between(&Vector3::x(), &towards_elbow).unwrap_or_else(Rotation3::identity);
         let middle = wrist + 0.1 * toward;
         let world_from_shade = Pose::from_parts(middle.into(), arm.into());
-        shades.push(Shade { world_from_shade, half_m: [0.16, 0.03] });
+        shades.push(Shade::rectangle(world_from_shade, [0.16, 0.03]));
         (bodies, shades)
     }
 }

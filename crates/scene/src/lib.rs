@@ -31,13 +31,22 @@ pub struct Body {
     pub world_from_mesh: Pose,
 }
 
-/// What a body shades on the table: a soft rectangle.
+/// What a body shades on the table: a soft rectangle or ellipse.
 #[derive(Clone, Debug)]
 pub struct Shade {
-    /// The rectangle's frame; the higher it is, the softer the shade.
+    /// Its frame; the higher it is, the softer the shade.
     pub world_from_shade: Pose,
-    /// Half of its sides along x and y, metres.
+    /// Half of its extent along x and y, metres.
     pub half_m: [f64; 2],
+    /// An ellipse.
+    pub round: bool,
+}
+
+impl Shade {
+    /// A rectangle.
+    pub fn rectangle(world_from_shade: Pose, half_m: [f64; 2]) -> Self {
+        Self { world_from_shade, half_m, round: false }
+    }
 }
 
 /// A mesh of one colour for tests.

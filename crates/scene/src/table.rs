@@ -79,6 +79,7 @@ struct Flat {
     /// The shade's x and y of a point of the table: `[by x, by y, constant]`.
     rows: [[f32; 3]; 2],
     half_m: [f32; 2],
+    round: bool,
     softness_m: f32,
     depth: f32,
 }
@@ -91,6 +92,7 @@ impl Flat {
         Self {
             rows: [0, 1].map(|row| [0, 1, 3].map(|column| shade_from_world[(row, column)] as f32)),
             half_m: shade.half_m.map(|h| h as f32),
+            round: shade.round,
             softness_m,
             depth: DARKEST * (0.02 / softness_m).sqrt(),
         }
@@ -98,10 +100,13 @@ impl Flat {
 
     /// The share of light that reaches a point of the table.
     fn light(&self, [x, y]: [f32; 2]) -> f32 {
-        let beyond: [f32; 2] = std::array::from_fn(|i| {
-            let [by_x, by_y, constant] = self.rows[i];
-            ((by_x * x + by_y * y + constant).abs() - self.half_m[i]).max(0.0)
-        });
+        let at = self.rows.map(|[by_x, by_y, constant]| (by_x * x + by_y * y + constant).abs());
+        let beyond: [f32; 2] = if self.round {
+            let [a, b] = self.half_m;
+            [((at[0] / a).hypot(at[1] / b) - 1.0).max(0.0) * a.min(b), 0.0]
+        } else {
+            std::array::from_fn(|i| (at[i] - self.half_m[i]).max(0.0))
+        };
         let squared = beyond[0] * beyond[0] + beyond[1] * beyond[1];
         if squared >= self.softness_m * self.softness_m {
             return 1.0;
@@ -117,13 +122,17 @@ mod tests {
 
     #[test]
     fn a_shade_is_darkest_below_and_ends_at_its_softness() {
-        let shade = Shade { world_from_shade: Pose::translation(0.1, 0.2, 0.0), half_m: [0.05, 0.02] };
+        let shade = Shade::rectangle(Pose::translation(0.1, 0.2, 0.0), [0.05, 0.02]);
         let flat = Flat::of(&shade);
         assert!((flat.light([0.1, 0.2]) - (1.0 - DARKEST)).abs() < 1e-5);
         assert_eq!(flat.light([0.1, 0.2421]), 1.0);
         let near = flat.light([0.1, 0.23]);
         assert!(near < 1.0 && near > 1.0 - DARKEST, "{near}");
-        let high = Shade { world_from_shade: Pose::translation(0.1, 0.2, 0.1), half_m: [0.05, 0.02] };
+        let high = Shade::rectangle(Pose::translation(0.1, 0.2, 0.1), [0.05, 0.02]);
         assert!(Flat::of(&high).light([0.1, 0.2]) > flat.light([0.1, 0.2]));
+        // An ellipse leaves the rectangle's corners in the light.
+        let round = Flat::of(&Shade { round: true, ..shade });
+        assert!(round.light([0.149, 0.219]) > flat.light([0.149, 0.219]));
+        assert_eq!(round.light([0.1, 0.2]), flat.light([0.1, 0.2]));
     }
 }

@@ -166,6 +166,9 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
 fn build_all_programs() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--workspace", "--bins"]);
+    if cfg!(feature = "world") {
+        cargo.args(["--features", "dreamitate/world"]);
+    }
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

@@ -1,9 +1,11 @@
-//! How often the expert does its task in scenes that are held out, and how fast the physics is:
+//! How often the expert does its task in scenes that are held out, how fast the physics is, and how long both cameras take
+//! to see a scene:
 //! `cargo run --release -p world --features mujoco --example experts -- rotation test 40`.
 
 use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::View;
 use std::time::Instant;
-use world::{Hands, Scene, Split, ToolPieces};
+use world::{Cinema, Hands, Scene, Split, ToolPieces};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -13,12 +15,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let split: Split = split.parse()?;
     let count: u64 = count.parse()?;
     let tools = ToolPieces::of_task(&config, &task)?;
-    let (mut done, mut simulated_s, mut wall_s) = (0, 0.0, 0.0);
+    let cinema = Cinema::new(&task)?;
+    let (mut done, mut simulated_s, mut wall_s, mut seen_s) = (0, 0.0, 0.0, Vec::new());
     let mut sums: Vec<(&str, f64)> = Vec::new();
     for seed in 0..count {
         let begin = Instant::now();
         let mut scene = Scene::draw(&config, &task, seed, split)?;
         let mut hands = Hands::new(&scene, &tools)?;
+        let moment = hands.world.moment();
+        let looking = Instant::now();
+        let _views = View::ALL.map(|view| cinema.thumbnail(&scene, &moment, view, 1));
+        seen_s.push(looking.elapsed().as_secs_f64());
         let (mut tries, mut best): (u32, Option<world::Score>) = (0, None);
         for round in 0..scene.most_rounds() {
             let demonstration = scene.demonstrate(&mut hands, round)?;
@@ -57,10 +64,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let means: Vec<String> =
         sums.iter().map(|(name, sum)| format!("{name} {:.3}", sum / count as f64)).collect();
+    seen_s.sort_by(f64::total_cmp);
+    let median_s = seen_s.get(seen_s.len() / 2).copied().unwrap_or_default();
     println!(
-        "{name}, {split}: {done} of {count} done; means {}; real-time factor {:.1}",
+        "{name}, {split}: {done} of {count} done; means {}; real-time factor {:.1}; both views at 1280×720 in {:.0} ms",
         means.join(", "),
-        simulated_s / wall_s
+        simulated_s / wall_s,
+        1e3 * median_s,
     );
     Ok(())
 }

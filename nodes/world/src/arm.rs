@@ -33,6 +33,14 @@ pub struct WorldArm {
     tip_link: String,
 }
 
+/// What is seen of a link.
+pub(crate) struct LinkLook {
+    /// Its body's name.
+    pub body: String,
+    /// Its shapes, and where they sit in it.
+    pub shapes: Vec<(Shape, Pose)>,
+}
+
 impl WorldArm {
     /// The arm of a robot's file with a tool.
     pub fn new(arm: Arm, tool: String, robot: &RobotConfig) -> Self {
@@ -132,11 +140,11 @@ impl WorldArm {
         }
     }
 
-    /// What is seen of the arm: for each body of the world its shapes in it.
+    /// What is seen of the arm, link by link.
     ///
     /// # Errors
     /// The URDF cannot be read.
-    pub(crate) fn looks(&self) -> Result<Vec<(String, Vec<(Shape, Pose)>)>, WorldError> {
+    pub(crate) fn looks(&self) -> Result<Vec<LinkLook>, WorldError> {
         let refused = |why: String| WorldError::Robot { path: self.urdf.clone(), why };
         let text = std::fs::read_to_string(&self.urdf).map_err(|error| refused(error.to_string()))?;
         let robot = urdf_rs::read_from_string(&text).map_err(|error| refused(error.to_string()))?;
@@ -149,7 +157,7 @@ impl WorldArm {
                 .into_iter()
                 .flat_map(|link| &link.visual)
                 .filter_map(|visual| Some((shape(&visual.geometry)?, pose(&visual.origin))));
-            (format!("{}/{name}", self.arm.name), shapes.collect())
+            LinkLook { body: format!("{}/{name}", self.arm.name), shapes: shapes.collect() }
         });
         Ok(looks.collect())
     }

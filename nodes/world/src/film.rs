@@ -1,6 +1,6 @@
 //! What the rig's cameras see of a world: photographs, and clips of demonstrations.
 
-use crate::{Act, Moment, Scene, WorldArm, WorldError, draw::Draw, thing::Shape};
+use crate::{Act, Kind, Moment, Scene, Thing, WorldArm, WorldError, draw::Draw, thing::Shape};
 use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Pose, View};
@@ -42,10 +42,15 @@ pub struct Cinema<'a> {
     arms: Vec<(Arc<TexturedMesh>, Pose, usize)>,
 }
 
+/// A thing's meshes, and what it shades, in its frame.
+struct SeenThing {
+    meshes: Vec<(Arc<TexturedMesh>, Pose)>,
+    shades: Vec<Shade>,
+}
+
 /// A scene as it is seen: its meshes, made once.
 struct Seen {
-    /// Each thing's meshes, and what it shades.
-    things: Vec<(Vec<(Arc<TexturedMesh>, Pose)>, Option<[f64; 2]>)>,
+    things: Vec<SeenThing>,
     marks: Vec<Body>,
     /// Where the scene has the things.
     places: Vec<Pose>,
@@ -70,8 +75,8 @@ impl<'a> Cinema<'a> {
     pub fn with_arms<'b>(mut self, arms: impl IntoIterator<Item = &'b WorldArm>) -> Result<Self, WorldError> {
         let mut link = 0;
         for arm in arms {
-            for (_, shapes) in arm.looks()? {
-                for (shape, link_from_shape) in shapes {
+            for look in arm.looks()? {
+                for (shape, link_from_shape) in look.shapes {
                     // Joints are drawn as cylinders as long as they are thick.
                     let is_joint = matches!(shape, Shape::Cylinder { radius_m, half_length_m } if half_length_m < 1.3 * radius_m);
                     let mesh = shape.mesh(if is_joint { JOINT } else { SHELL });
@@ -106,7 +111,7 @@ impl<'a> Cinema<'a> {
         }
         for ((_, mesh), world_from_tool) in self.tools.iter().zip(&moment.tools) {
             bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_tool });
-            shades.push(Shade { world_from_shade: *world_from_tool, half_m: [0.05, 0.035] });
+            shades.push(Shade::rectangle(*world_from_tool, [0.05, 0.035]));
         }
         self.film(scene, 0.0).thumbnail(view, factor, &bodies, &shades)
     }
@@ -192,10 +197,10 @@ impl<'a> Cinema<'a> {
 
 impl Seen {
     fn of(scene: &Scene) -> Self {
-        let thing = |thing: &crate::Thing| {
+        let thing = |thing: &Thing| {
             // Grains shade too little to be worth the time.
-            let shades = (thing.kind != crate::Kind::Particle).then(|| thing.half_m());
-            (thing.meshes(), shades)
+            let shades = if thing.kind == Kind::Particle { Vec::new() } else { thing.shades() };
+            SeenThing { meshes: thing.meshes(), shades }
         };
         let marks = scene.marks.iter().flat_map(|mark| {
             let raised = Pose::translation(0.0, 0.0, MARK_M / 2.0);
@@ -216,12 +221,14 @@ impl Seen {
         let mut bodies = self.marks.clone();
         let mut shades = Vec::new();
         let places = moment.map_or(&self.places, |moment| &moment.things);
-        for ((meshes, half_m), world_from_thing) in self.things.iter().zip(places) {
-            for (mesh, thing_from_mesh) in meshes {
+        for (thing, world_from_thing) in self.things.iter().zip(places) {
+            for (mesh, thing_from_mesh) in &thing.meshes {
                 bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_thing * thing_from_mesh });
             }
-            let shade = |half_m: &[f64; 2]| Shade { world_from_shade: *world_from_thing, half_m: *half_m };
-            shades.extend(half_m.as_ref().map(shade));
+            shades.extend(thing.shades.iter().map(|shade| Shade {
+                world_from_shade: world_from_thing * shade.world_from_shade,
+                ..shade.clone()
+            }));
         }
         (bodies, shades)
     }

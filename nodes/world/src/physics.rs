@@ -90,6 +90,14 @@ impl Physics {
         self.data.qvel_mut()[speed..speed + 6].fill(0.0);
     }
 
+    /// Gives a body that has a free joint a speed, m/s.
+    #[cfg(test)]
+    pub(crate) fn push(&mut self, body: BodyId, velocity_m_s: Vector3<f64>) {
+        let model = self.data.model();
+        let speed = model.jnt_dofadr()[model.body_jntadr()[body.0] as usize] as usize;
+        self.data.qvel_mut()[speed..speed + 3].copy_from_slice(velocity_m_s.as_slice());
+    }
+
     /// Moves what a mocap body drags.
     pub fn lead(&mut self, mocap: usize, pose: &Pose) {
         let [x, y, z, qw, qx, qy, qz] = numbers(pose);
@@ -124,6 +132,7 @@ impl Physics {
 
     /// Kinetic and potential energy, joules.
     pub fn energy_j(&mut self) -> f64 {
+        self.data.forward();
         self.data.energy_pos();
         self.data.energy_vel();
         self.data.energy().iter().sum()

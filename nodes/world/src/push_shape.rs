@@ -564,3 +564,66 @@ impl Judge for Pushed {
         -self.0.error_m(&world.thing(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dreamitate_config::ConfigFolder;
+
+    /// A square of 66 mm with its goal at the origin.
+    fn square() -> Details {
+        let config = ConfigFolder::find(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config").as_ref()));
+        let task = Task::read(&config, "push_shape").unwrap();
+        let file: File = crate::read_yaml(&config.path().join("worlds/push_shape.yaml")).unwrap();
+        let scene = scene(&file, &task, 0, Split::Test).unwrap();
+        let scene::Details::PushShape(mut details) = scene.details else { panic!("another task") };
+        let polygons = vec![vec![[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]]];
+        details.outline = Outline::new(&Drawing::Polygons { polygons }, &file.shapes);
+        details.world_from_goal = Pose::identity();
+        *details
+    }
+
+    #[test]
+    fn overlap_is_counted_as_the_camera_sees_it() {
+        let details = square();
+        let side_m = 4.0 * 0.0165;
+        assert_eq!(details.iou(&Pose::identity()), 1.0);
+        // A square looks the same turned by a quarter, but its heading is off.
+        let quarter = Pose::from_parts(Vector3::zeros().into(), about(Vector3::z_axis(), PI / 2.0));
+        assert!(details.iou(&quarter) > 0.97);
+        assert!((details.turn_error_deg(&quarter) - 90.0).abs() < 1e-9);
+        // Half of it beside: one third.
+        let half = Pose::translation(side_m / 2.0, 0.0, 0.0);
+        assert!((details.iou(&half) - 1.0 / 3.0).abs() < 0.02, "{}", details.iou(&half));
+        assert_eq!(details.iou(&Pose::translation(0.2, 0.0, 0.0)), 0.0);
+    }
+
+    #[test]
+    fn a_shapes_frame_is_its_centroid_and_its_feet_are_inside() {
+        let details = square();
+        let corners = &details.outline.polygons[0];
+        let middle = corners.iter().map(|corner| corner.coords).sum::<Vector2<f64>>() / 4.0;
+        assert!(middle.norm() < 1e-12 && details.outline.feet.len() == 4);
+        assert!(details.outline.feet.iter().all(|foot| details.outline.outside_m(*foot) < -0.003));
+        assert!((details.outline.outside_m(Point2::new(0.053, 0.0)) - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stroke_goes_its_way_and_bends_as_it_was_told() {
+        let straight = Stroke {
+            rotation: UnitQuaternion::identity(),
+            tip_height_m: 0.01,
+            from_m: Vector2::new(0.1, 0.0),
+            direction_rad: PI / 2.0,
+            bend_rad_m: 0.0,
+            length_m: 0.1,
+        };
+        let (place, way) = straight.at(0.1);
+        assert!((place - Vector2::new(0.1, 0.1)).norm() < 1e-9 && (way - PI / 2.0).abs() < 1e-12);
+        // A quarter of a circle to the left.
+        let bent = Stroke { bend_rad_m: PI / 2.0 / 0.1, ..straight };
+        let (place, way) = bent.at(0.1);
+        let radius_m = 0.2 / PI;
+        assert!((place - Vector2::new(0.1 - radius_m, radius_m)).norm() < 1e-9 && (way - PI).abs() < 1e-9);
+    }
+}

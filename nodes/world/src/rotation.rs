@@ -215,13 +215,13 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
         marks: Vec::new(),
         options: file.physics.clone(),
         frame_period_s: 0.0,
-        details: scene::Details::Rotation(Details {
+        details: scene::Details::Rotation(Box::new(Details {
             object,
             centre_m,
             heading_rad,
             style: file.style.clone(),
             limits: file.score,
-        }),
+        })),
     })
 }
 

@@ -74,7 +74,7 @@ pub struct Mark {
 /// What the tasks differ in.
 #[derive(Clone, Debug)]
 pub(crate) enum Details {
-    Rotation(rotation::Details),
+    Rotation(Box<rotation::Details>),
     PushShape(Box<push_shape::Details>),
     Scooping(Box<scooping::Details>),
     Sweeping(Box<sweeping::Details>),

@@ -2,9 +2,9 @@
 
 use dreamitate_geometry::Pose;
 use dreamitate_render::TexturedMesh;
-use dreamitate_scene::{capsule, cuboid, lathe, plain};
+use dreamitate_scene::{Shade, capsule, cuboid, lathe, plain};
 use image::{Rgb, RgbImage};
-use nalgebra::{Point2, Point3, Vector3};
+use nalgebra::{Point3, UnitQuaternion, Vector3};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -243,39 +243,36 @@ impl Thing {
         self.pieces.iter().map(mesh).collect()
     }
 
-    /// Half of its sides along its own x and y, metres: what it shades on the table.
-    pub(crate) fn half_m(&self) -> [f64; 2] {
-        let mut half = [0.0f64; 2];
-        for piece in &self.pieces {
-            let extent = piece.shape.half_extent_m();
+    /// What it shades on the table, in its frame: what of it stands there.
+    pub(crate) fn shades(&self) -> Vec<Shade> {
+        /// What is this much higher than the lowest does not stand on the table, metres.
+        const STANDS_M: f64 = 0.004;
+        let low_m = |piece: &Piece| {
             let turn = piece.thing_from_piece.rotation.to_rotation_matrix();
-            for (axis, half) in half.iter_mut().enumerate() {
-                let along: f64 = (0..3).map(|i| turn[(axis, i)].abs() * extent[i]).sum();
-                *half = half.max(piece.thing_from_piece.translation.vector[axis].abs() + along);
-            }
-        }
-        half
-    }
-
-    /// Whether a point of the thing's plane lies inside it, seen from above.
-    pub fn covers(&self, point_in_thing: Point2<f64>) -> bool {
-        self.pieces.iter().any(|piece| {
-            let at = piece.thing_from_piece.inverse()
-                * Point3::new(point_in_thing.x, point_in_thing.y, piece.thing_from_piece.translation.z);
-            match &piece.shape {
-                Shape::Box { half_m } => at.x.abs() <= half_m[0] && at.y.abs() <= half_m[1],
-                Shape::Sphere { radius_m }
-                | Shape::Cylinder { radius_m, .. }
-                | Shape::Capsule { radius_m, .. } => at.x.hypot(at.y) <= *radius_m,
-                Shape::Prism { outline_m, .. } => {
-                    let next = outline_m.iter().cycle().skip(1);
-                    outline_m
-                        .iter()
-                        .zip(next)
-                        .all(|(a, b)| (b[0] - a[0]) * (at.y - a[1]) - (b[1] - a[1]) * (at.x - a[0]) >= 0.0)
+            let extent = piece.shape.half_extent_m();
+            let half_m: f64 = (0..3).map(|i| turn[(2, i)].abs() * extent[i]).sum();
+            piece.thing_from_piece.translation.z - half_m
+        };
+        let lowest_m = self.pieces.iter().map(low_m).fold(f64::INFINITY, f64::min);
+        // A bowl's wall stands on its floor; a shape's feet are hidden.
+        let shades = |piece: &&Piece| piece.kind.is_none() && !matches!(piece.shape, Shape::Sphere { .. });
+        let standing = self.pieces.iter().filter(shades).filter(|piece| low_m(piece) < lowest_m + STANDS_M);
+        standing
+            .map(|piece| {
+                let extent = piece.shape.half_extent_m();
+                // Flat on the table, however the piece lies.
+                let x = piece.thing_from_piece.rotation * Vector3::x();
+                let upright = x.z.abs() < 0.5;
+                let heading = if upright { x.y.atan2(x.x) } else { 0.0 };
+                let at = piece.thing_from_piece.translation.vector;
+                let flat = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), heading);
+                Shade {
+                    world_from_shade: Pose::from_parts(Vector3::new(at.x, at.y, 0.0).into(), flat),
+                    half_m: if upright { [extent.x, extent.y] } else { [extent.z, extent.y] },
+                    round: upright && matches!(piece.shape, Shape::Cylinder { .. }),
                 }
-            }
-        })
+            })
+            .collect()
     }
 
     /// Its MJCF `body`, and the assets that it needs.
@@ -321,7 +318,7 @@ pub(crate) fn grains(
     let look = Arc::new(shape.mesh(colour));
     let grain = |(index, place): (usize, &Vector3<f64>)| Thing {
         name: format!("grain{index}"),
-        world_from_thing: Pose::from_parts((*place).into(), nalgebra::UnitQuaternion::identity()),
+        world_from_thing: Pose::from_parts((*place).into(), UnitQuaternion::identity()),
         pieces: vec![Piece::at(shape.clone(), 0.0, 0.0, 0.0, colour)],
         mobility: Mobility::Sliding,
         kind: Kind::Particle,

@@ -2,6 +2,7 @@
 
 use crate::{BodyId, Physics, PhysicsOptions, SavedState, Scene, ToolPieces, WorldArm, WorldError};
 use dreamitate_geometry::Pose;
+use dreamitate_kinematics::Joints;
 use dreamitate_motion::TrajectoryPoint;
 use std::fmt::Write;
 
@@ -71,8 +72,8 @@ impl World {
         for (&(first, _), arm) in world.arms.iter().zip(&arms) {
             world.physics.set_joints(first, &arm.arm.home);
         }
-        let home: Vec<_> = arms.iter().map(|arm| (arm.arm.home, Default::default())).collect();
-        world.drive(&home);
+        let home: Vec<Joints> = arms.iter().map(|arm| arm.arm.home).collect();
+        world.hold_arms(&home);
         world.physics.forward();
         Ok(world)
     }
@@ -92,8 +93,8 @@ impl World {
         });
         let mut links = Vec::new();
         for arm in arms {
-            for (name, _) in arm.looks()? {
-                links.push(physics.body(&name)?);
+            for link in arm.looks()? {
+                links.push(physics.body(&link.body)?);
             }
         }
         Ok(Self {
@@ -119,21 +120,20 @@ impl World {
             self.physics.place(tool, pose);
         }
         self.lead(world_from_tools);
+        self.physics.forward();
     }
 
-    /// Drives the arms: positions and speeds of their joints, arm by arm.
-    pub fn drive(&mut self, joints: &[(dreamitate_kinematics::Joints, dreamitate_kinematics::Joints)]) {
-        let commands: Vec<f64> = joints
-            .iter()
-            .flat_map(|(positions, velocities)| positions.iter().zip(velocities).flat_map(|(p, v)| [*p, *v]))
-            .collect();
+    /// Drives the arms' joints to a point of a trajectory each, with its speeds.
+    pub fn follow(&mut self, points: &[TrajectoryPoint]) {
+        let joints = points.iter().flat_map(|point| point.positions.iter().zip(&point.velocities));
+        let commands: Vec<f64> = joints.flat_map(|(position, speed)| [*position, *speed]).collect();
         self.physics.command(&commands);
     }
 
-    /// The same for points of trajectories.
-    pub fn follow(&mut self, points: &[TrajectoryPoint]) {
-        let joints: Vec<_> = points.iter().map(|point| (point.positions, point.velocities)).collect();
-        self.drive(&joints);
+    /// Holds the arms in a posture each.
+    pub fn hold_arms(&mut self, postures: &[Joints]) {
+        let commands: Vec<f64> = postures.iter().flatten().flat_map(|position| [*position, 0.0]).collect();
+        self.physics.command(&commands);
     }
 
     /// Positions of an arm's joints, rad.
@@ -238,5 +238,147 @@ impl Mjcf {
             options.mjcf(),
             options.table_friction
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Mobility, Piece, Shape, Split, Surface, Thing};
+    use dreamitate_config::{ConfigFolder, Task};
+    use nalgebra::Vector3;
+
+    fn config() -> ConfigFolder {
+        ConfigFolder::find(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config").as_ref()))
+    }
+
+    /// The rotation task's scene with a box of 40×40×40 mm in place of the object.
+    fn a_box(height_m: f64, friction: f64) -> Scene {
+        let task = Task::read(&config(), "rotation").unwrap();
+        let mut scene = Scene::draw(&config(), &task, 0, Split::Test).unwrap();
+        scene.things = vec![Thing {
+            name: "box".to_owned(),
+            world_from_thing: Pose::translation(0.0, 0.0, 0.02 + height_m),
+            pieces: vec![Piece::at(Shape::Box { half_m: [0.02; 3] }, 0.0, 0.0, 0.0, [200; 3])],
+            mobility: Mobility::Free,
+            kind: Kind::Object,
+            mass_kg: 0.3,
+            surface: Surface::sliding(friction),
+            look: None,
+        }];
+        scene
+    }
+
+    fn run(world: &mut World, seconds: f64) {
+        for _ in 0..(seconds / world.physics.timestep_s()).round() as u32 {
+            world.step();
+        }
+    }
+
+    #[test]
+    fn a_box_at_rest_stays() {
+        let mut world = World::with_hands(&a_box(0.0, 0.5), &[], &[]).unwrap();
+        run(&mut world, 2.0);
+        let before = world.thing(0);
+        run(&mut world, 2.0);
+        let drift_m = (world.thing(0).translation.vector - before.translation.vector).norm();
+        let overlap_m = 0.02 - world.thing(0).translation.z;
+        assert!(drift_m < 1e-5 && overlap_m < 5e-4, "drift {drift_m} m, overlap {overlap_m} m");
+    }
+
+    #[test]
+    fn what_falls_loses_energy_and_ends_on_the_table() {
+        let mut world = World::with_hands(&a_box(0.1, 0.5), &[], &[]).unwrap();
+        let mut before_j = world.physics.energy_j();
+        let first_j = before_j;
+        for _ in 0..1000 {
+            world.step();
+            let now_j = world.physics.energy_j();
+            // A contact is a spring, which gives some of it back within a few steps.
+            assert!(now_j < before_j + 0.01 * first_j, "{before_j} J, then {now_j} J");
+            before_j = now_j.min(before_j);
+        }
+        let height_m = world.thing(0).translation.z;
+        assert!((height_m - 0.02).abs() < 5e-4, "{height_m} m");
+    }
+
+    #[test]
+    fn what_slides_stops_where_its_friction_says() {
+        for friction in [0.3, 0.6] {
+            let mut world = World::with_hands(&a_box(0.0, friction), &[], &[]).unwrap();
+            run(&mut world, 0.5);
+            let speed_m_s = 0.8;
+            world.physics.push(world.things[0], Vector3::new(speed_m_s, 0.0, 0.0));
+            run(&mut world, 2.0);
+            let way_m = world.thing(0).translation.x;
+            let expected_m = speed_m_s * speed_m_s / (2.0 * friction * 9.81);
+            assert!((way_m / expected_m - 1.0).abs() < 0.08, "friction {friction}: {way_m}, {expected_m} m");
+        }
+    }
+
+    #[test]
+    fn nothing_passes_through_a_tool_at_the_highest_speed() {
+        let task = Task::read(&config(), "sweeping").unwrap();
+        let tools = ToolPieces::of_task(&config(), &task).unwrap();
+        let at = |x: f64| Pose::translation(x, 0.0, 0.08);
+        let mut world = World::with_hands(&a_box(0.0, 0.5), &tools, &[at(-0.2)]).unwrap();
+        world.hold(&[at(-0.2)]);
+        let dt_s = world.physics.timestep_s();
+        for step in 0..(0.4 / dt_s) as u32 {
+            world.lead(&[at(-0.2 + 1.0 * f64::from(step) * dt_s)]);
+            world.step();
+            // The blade's face is 16.5 mm before the tool's origin.
+            let gap_m = world.thing(0).translation.x - 0.02 - (world.tool(0).translation.x + 0.0165);
+            assert!(gap_m > -0.005, "{gap_m} m at step {step}");
+        }
+        assert!(world.thing(0).translation.x > 0.1, "the box was pushed along");
+    }
+
+    #[test]
+    fn a_state_that_was_saved_goes_on_as_it_did() {
+        let mut world = World::with_hands(&a_box(0.05, 0.5), &[], &[]).unwrap();
+        run(&mut world, 0.1);
+        let saved = world.save();
+        run(&mut world, 0.5);
+        let after = world.moment();
+        world.restore(&saved).unwrap();
+        run(&mut world, 0.5);
+        assert!(world.moment() == after);
+    }
+
+    #[test]
+    fn arms_hold_their_posture_and_follow_what_they_are_told() {
+        let task = Task::read(&config(), "rotation").unwrap();
+        let scene = Scene::draw(&config(), &task, 0, Split::Test).unwrap();
+        let tools = ToolPieces::of_task(&config(), &task).unwrap();
+        let arms: Vec<_> = task
+            .tools
+            .iter()
+            .zip(tools)
+            .map(|(tool, (_, pieces))| {
+                let mount = &task.rig.arms[&tool.arm];
+                let robot = dreamitate_motion::RobotConfig::read(&config().robot(&mount.robot)).unwrap();
+                let body =
+                    dreamitate_motion::ToolBody::from_points(vec![nalgebra::Point3::origin()]).unwrap();
+                let on_flange = dreamitate_motion::ToolMount::read(&tool.file).unwrap();
+                let arm = dreamitate_motion::Arm::new(&tool.arm, &robot, mount, &on_flange, body).unwrap();
+                (WorldArm::new(arm, tool.name.clone(), &robot), pieces)
+            })
+            .collect();
+        let mut world = World::with_arms(&scene, &arms).unwrap();
+        run(&mut world, 1.0);
+        for (index, (arm, _)) in arms.iter().enumerate() {
+            let planned = arm.arm.world_from_tool(&arm.arm.home);
+            let off_m = (world.tool(index).translation.vector - planned.translation.vector).norm();
+            assert!(off_m < 1e-3, "{}: {off_m} m", arm.arm.name);
+            let mut wanted = arm.arm.home;
+            wanted[0] += 0.3;
+            let mut postures: Vec<Joints> = arms.iter().map(|(arm, _)| arm.arm.home).collect();
+            postures[index] = wanted;
+            world.hold_arms(&postures);
+            run(&mut world, 1.0);
+            let off_rad = (world.joints(index)[0] - wanted[0]).abs();
+            assert!(off_rad < 2e-3, "{}: {off_rad} rad", arm.arm.name);
+        }
     }
 }

@@ -66,10 +66,10 @@ impl Scene {
     fn still(&self, world_from_object: Pose) -> (Vec<Body>, Vec<Shade>) {
         let mut bodies = vec![Body { mesh: self.object.clone(), world_from_mesh: world_from_object }];
         let half_m = [self.motion.half_length_m(), self.object_half_width_m];
-        let mut shades = vec![Shade { world_from_shade: world_from_object, half_m }];
+        let mut shades = vec![Shade::rectangle(world_from_object, half_m)];
         for (Body { mesh, world_from_mesh }, half_m) in &self.clutter {
             bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_mesh });
-            shades.push(Shade { world_from_shade: *world_from_mesh, half_m: *half_m });
+            shades.push(Shade::rectangle(*world_from_mesh, *half_m));
         }
         (bodies, shades)
     }

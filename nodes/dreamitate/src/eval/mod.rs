@@ -9,6 +9,7 @@ use arm_executor::{arms_of_task, plan_settings};
 use clap::{Args, ValueEnum};
 use dreamer::{Generator, onnx::ModelFolder};
 use dreamitate_config::{ConfigFolder, Task};
+use image::{RgbImage, imageops};
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 use rayon::prelude::*;
@@ -83,7 +84,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
     let dreams = match (&args.model, args.dreamer) {
         (Some(folder), _) => {
             let settings = args.sampling.settings();
-            Dreams::Model(Mutex::new(Generator::load(ModelFolder::open(folder)?, settings, 1)?))
+            Dreams::Model(Box::new(Mutex::new(Generator::load(ModelFolder::open(folder)?, settings, 1)?)))
         }
         (None, Dreamer::Oracle) => Dreams::Oracle,
         (None, Dreamer::Poses) => Dreams::Poses,
@@ -137,6 +138,11 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
     fs::write(&file, serde_json::to_string_pretty(&json)? + "\n")
         .with_context(|| format!("cannot write {}", file.display()))?;
     fs::write(args.out.join("report.html"), page::page(&summary, &trials))?;
+    if let Some(trial) = trials.first() {
+        let rows =
+            trial.strips.iter().take(2).map(|name| Ok(image::open(cell.pictures.join(name))?.to_rgb8()));
+        stacked(&rows.collect::<anyhow::Result<Vec<_>>>()?).save(args.out.join("strip.jpg"))?;
+    }
     print!("{}", summary.text());
     for trial in trials.iter().filter(|trial| !trial.success) {
         println!("seed {:<4} {}", trial.seed, trial.failure_text());
@@ -190,6 +196,23 @@ impl<'a> Summary<'a> {
             self.wall_s / (*trials).max(1) as f64,
         )
     }
+}
+
+/// Pictures above one another, as wide as the first.
+fn stacked(rows: &[RgbImage]) -> RgbImage {
+    let width = rows.first().map_or(1, RgbImage::width);
+    let scaled = rows.iter().map(|row| {
+        let height = row.height() * width / row.width();
+        imageops::resize(row, width, height, imageops::FilterType::Triangle)
+    });
+    let scaled: Vec<RgbImage> = scaled.collect();
+    let mut all = RgbImage::new(width, scaled.iter().map(RgbImage::height).sum());
+    let mut top = 0;
+    for row in &scaled {
+        imageops::replace(&mut all, row, 0, top);
+        top += i64::from(row.height());
+    }
+    all
 }
 
 /// Wilson's score interval of a share, at 95 %.

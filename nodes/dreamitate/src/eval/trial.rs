@@ -32,7 +32,7 @@ const SMALLER: u32 = 4;
 pub(super) enum Dreams {
     Oracle,
     Poses,
-    Model(Mutex<Generator>),
+    Model(Box<Mutex<Generator>>),
 }
 
 impl Dreams {
