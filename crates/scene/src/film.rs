@@ -3,10 +3,17 @@ use dreamitate_clip::{CLIP_SIZE, ClipView, FRAMES_PER_VIEW};
 use dreamitate_geometry::{CropResize, PinholeCamera, Pose, Rig, RigCamera, View};
 use image::RgbImage;
 use nalgebra::Point3;
+use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 /// How long the shutter is open while hands rush in (frames 1 to 3), in frames; and in how many parts it is drawn.
 const SHUTTER: f64 = 0.05;
@@ -33,13 +40,15 @@ pub struct Film<'a> {
     seed: u64,
     /// The cameras' centres in the world.
     eyes: [Point3<f64>; 2],
+    /// What was seen of the table so far, by the view and the picture's width.
+    tables: Mutex<BTreeMap<(View, u32), Arc<Table>>>,
 }
 
 impl<'a> Film<'a> {
     /// A film of a rig's cameras.
     pub fn new(rig: &'a Rig, cloth: Cloth, flaws: Flaws, seed: u64) -> Self {
         let eyes = View::ALL.map(|view| rig.camera(view).world_from_camera.translation.vector.into());
-        Self { rig, cloth, flaws, seed, eyes }
+        Self { rig, cloth, flaws, seed, eyes, tables: Mutex::default() }
     }
 
     /// Where a view dreams a tool that truly is at a pose, at a time in frames of the clip.
@@ -58,19 +67,33 @@ impl<'a> Film<'a> {
     pub fn photograph(&self, bodies: &[Body], shades: &[Shade]) -> [RgbImage; 2] {
         View::ALL.map(|view| {
             let RigCamera { camera, world_from_camera, .. } = self.rig.camera(view);
-            let ground = Table::seen(&self.cloth, camera, world_from_camera).under(shades);
-            let exposure = picture::draw(bodies, camera, world_from_camera, ground);
-            self.develop(&exposure, camera, &mut self.noise(view, 0))
+            self.still(view, camera, world_from_camera, bodies, shades)
         })
     }
 
     /// A small picture of a view, `factor` times smaller than the camera's.
     pub fn thumbnail(&self, view: View, factor: u32, bodies: &[Body], shades: &[Shade]) -> RgbImage {
         let RigCamera { camera, world_from_camera, .. } = self.rig.camera(view);
-        let camera = camera.reduced(factor);
-        let ground = Table::seen(&self.cloth, &camera, world_from_camera).under(shades);
-        let exposure = picture::draw(bodies, &camera, world_from_camera, ground);
-        self.develop(&exposure, &camera, &mut self.noise(view, 0))
+        self.still(view, &camera.reduced(factor), world_from_camera, bodies, shades)
+    }
+
+    fn still(
+        &self,
+        view: View,
+        camera: &PinholeCamera,
+        world_from_camera: &Pose,
+        bodies: &[Body],
+        shades: &[Shade],
+    ) -> RgbImage {
+        let ground = self.table(view, camera, world_from_camera).under(shades);
+        let exposure = picture::draw(bodies, camera, world_from_camera, ground);
+        self.develop(&exposure, camera, &mut self.noise(view, 0))
+    }
+
+    fn table(&self, view: View, camera: &PinholeCamera, world_from_camera: &Pose) -> Arc<Table> {
+        let mut tables = self.tables.lock();
+        let seen = || Arc::new(Table::seen(&self.cloth, camera, world_from_camera));
+        tables.entry((view, camera.width)).or_insert_with(seen).clone()
     }
 
     /// A clip's views: 13 frames of 768×448 px each. `at` says what a view sees at a time in frames of the clip, of
@@ -91,8 +114,10 @@ impl<'a> Film<'a> {
             let crop = CropResize::centred((camera.width, camera.height), CLIP_SIZE);
             (crop.camera(camera), *world_from_camera)
         });
-        let tables =
-            cameras.map(|(camera, world_from_camera)| Table::seen(&self.cloth, &camera, &world_from_camera));
+        let tables = View::ALL.map(|view| {
+            let (camera, world_from_camera) = &cameras[view.index()];
+            self.table(view, camera, world_from_camera)
+        });
         let steps = (2 * FRAMES_PER_VIEW) as u32;
         let done = AtomicU32::new(0);
         let draw = |index: usize| -> Result<RgbImage, Cancelled> {

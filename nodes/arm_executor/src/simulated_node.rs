@@ -102,6 +102,9 @@ pub enum ArmEvent {
     },
 }
 
+/// What moves an arm's joints as far as it can: told where they are to be, it says where they are.
+pub type Plant = Box<dyn Fn(JointSample) -> JointSample + Send + Sync>;
+
 /// The motion under way, and who waits for its end.
 struct Controlled {
     simulation: Simulation,
@@ -119,6 +122,7 @@ struct Driver {
     zero_ns: i64,
     faults: Faults,
     observe: Box<dyn Fn(ArmEvent) + Send + Sync>,
+    plant: Option<Plant>,
 }
 
 /// Runs the node until it is dropped.
@@ -138,6 +142,24 @@ pub async fn run_observed(
     args: NodeArgs,
     observe: impl Fn(ArmEvent) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
+    serve(carrier, args, Box::new(observe), None).await
+}
+
+/// As [`run`], for joints that somebody else moves: a world with physics. The plant is asked at each step of the
+/// controller and must be quick.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_plant(carrier: Arc<dyn Carrier>, args: NodeArgs, plant: Plant) -> anyhow::Result<()> {
+    serve(carrier, args, Box::new(|_| {}), Some(plant)).await
+}
+
+async fn serve(
+    carrier: Arc<dyn Carrier>,
+    args: NodeArgs,
+    observe: Box<dyn Fn(ArmEvent) + Send + Sync>,
+    plant: Option<Plant>,
+) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let parameters = parameters(&node)?;
     let folder = ConfigFolder::of_parameter(&parameters.config_dir);
@@ -155,7 +177,8 @@ pub async fn run_observed(
         profile,
         arm,
         faults: parameters.faults,
-        observe: Box::new(observe),
+        observe,
+        plant,
     });
     let joint_states = node.publisher::<JointState>("joint_states", Qos::reliable(10))?;
     let frames = node.tf_broadcaster()?;
@@ -251,6 +274,10 @@ impl Driver {
         if let Some((ending, waiting)) = ending.zip(controlled.ended.take_if(|_| ended)) {
             // Fails if the goal's task was dropped.
             let _ = waiting.send(ending);
+        }
+        if let Some(plant) = &self.plant {
+            let joints = plant(controlled.simulation.commanded());
+            controlled.simulation.measure(joints);
         }
         let sample = controlled.simulation.sample();
         drop(controlled);

@@ -77,17 +77,29 @@ pub(crate) struct Simulation {
     first_start_s: Option<f64>,
     next_id: u64,
     running: Option<Running>,
+    /// Where the joints were found to be, if somebody else moves them.
+    measured: Option<JointSample>,
 }
 
 impl Simulation {
     /// An arm at rest at time 0.
     pub fn new(arm: SimulatedArm, faults: Faults) -> Self {
-        Self { arm, now_s: 0.0, faults, first_start_s: None, next_id: 0, running: None }
+        Self { arm, now_s: 0.0, faults, first_start_s: None, next_id: 0, running: None, measured: None }
     }
 
     /// The joints now, on the simulation's clock.
     pub fn sample(&self) -> JointSample {
+        JointSample { time_s: self.now_s, ..self.measured.unwrap_or_else(|| self.arm.sample()) }
+    }
+
+    /// Where the joints are told to be now.
+    pub fn commanded(&self) -> JointSample {
         JointSample { time_s: self.now_s, ..self.arm.sample() }
+    }
+
+    /// From now on the joints are where they are measured.
+    pub fn measure(&mut self, joints: JointSample) {
+        self.measured = Some(joints);
     }
 
     /// Whether a motion is under way or waiting for its start.
@@ -212,7 +224,7 @@ impl Simulation {
         let desired = motion.trajectory.at(since_s)?;
         let tolerance_rad =
             if over_s >= 0.0 { &motion.goal_tolerance_rad } else { &motion.path_tolerance_rad };
-        let now = self.arm.sample();
+        let now = self.sample();
         let errors = desired.positions.iter().zip(&now.positions).map(|(wanted, here)| (wanted - here).abs());
         let outside = motion
             .trajectory

@@ -126,7 +126,7 @@ fn make(
     config: &ConfigFolder,
     task: &Task,
     tools: &[(String, ToolPieces)],
-    cinema: &Cinema<'_>,
+    cinema: &Cinema,
     seed: u64,
 ) -> anyhow::Result<Made> {
     let mut scene = Scene::draw(config, task, seed, args.split)?;
@@ -151,7 +151,7 @@ fn make(
             for (clip, (scene, act)) in names.iter().zip(&takes) {
                 let folder = args.out.join(clip);
                 if !folder.join("truth.json").is_file() {
-                    let footage = cinema.shoot(scene, act, 0.0, |_, _| true)?;
+                    let footage = cinema.stage(scene, 0.0).shoot(act, |_, _| true)?;
                     write(&folder, task, scene, act, &footage)?;
                 }
             }

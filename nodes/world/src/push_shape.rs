@@ -494,7 +494,7 @@ impl Details {
         Ok(best)
     }
 
-    pub fn judge(&self) -> Box<dyn Judge> {
+    pub fn judge(&self) -> Box<dyn Judge + Send> {
         Box::new(Pushed(self.clone()))
     }
 

@@ -325,7 +325,7 @@ impl Details {
         Pose::from_parts(position.into(), attitude(yaw, grip.pitch_rad, roll))
     }
 
-    pub fn judge(&self) -> Box<dyn Judge> {
+    pub fn judge(&self) -> Box<dyn Judge + Send> {
         Box::new(Turned {
             limits: self.limits,
             lying: self.object.form == Form::BottleLying,

@@ -178,7 +178,7 @@ impl Scene {
     }
 
     /// Who says how a try went.
-    pub fn judge(&self) -> Box<dyn Judge> {
+    pub fn judge(&self) -> Box<dyn Judge + Send> {
         match &self.details {
             Details::Rotation(details) => details.judge(),
             Details::PushShape(details) => details.judge(),

@@ -523,7 +523,7 @@ impl Details {
         self.style.good_grains
     }
 
-    pub fn judge(&self) -> Box<dyn Judge> {
+    pub fn judge(&self) -> Box<dyn Judge + Send> {
         Box::new(Scooped { details: self.clone(), at_rest: Vec::new(), touched: false })
     }
 }

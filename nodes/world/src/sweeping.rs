@@ -458,7 +458,7 @@ impl Details {
         self.style.good_fraction
     }
 
-    pub fn judge(&self) -> Box<dyn Judge> {
+    pub fn judge(&self) -> Box<dyn Judge + Send> {
         Box::new(Swept { details: self.clone(), at_rest: Vec::new(), touched: false })
     }
 }

@@ -142,6 +142,12 @@ impl World {
         self.physics.joints(first, count).0
     }
 
+    /// Speeds of an arm's joints, rad/s.
+    pub fn joint_speeds(&self, arm: usize) -> &[f64] {
+        let (first, count) = self.arms[arm];
+        self.physics.joints(first, count).1
+    }
+
     /// Lets one timestep pass.
     pub fn step(&mut self) {
         self.physics.step();

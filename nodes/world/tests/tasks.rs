@@ -141,9 +141,9 @@ fn a_film_begins_without_hands_and_knows_where_the_tools_are() {
     let mut hands = Hands::new(&scene, &tools).unwrap();
     let act = scene.demonstrate(&mut hands, 0).unwrap().act;
     let cinema = Cinema::new(&task).unwrap();
-    let [top, side] = cinema.photograph(&scene);
+    let [top, side] = cinema.stage(&scene, 0.0).photograph();
     assert_eq!([top.dimensions(), side.dimensions()], [(1280, 720); 2]);
-    let footage = cinema.shoot(&scene, &act, 0.0, |_, _| true).unwrap();
+    let footage = cinema.stage(&scene, 0.0).shoot(&act, |_, _| true).unwrap();
     assert_eq!(footage.clip.frame_count(), FRAMES_PER_VIEW);
     for (index, (name, poses)) in footage.truth.iter().enumerate() {
         assert!(poses[0].is_none() && poses[1..].iter().all(Option::is_some), "{name}");
@@ -164,7 +164,7 @@ fn a_film_begins_without_hands_and_knows_where_the_tools_are() {
         }
     }
     // A dream's views disagree about the tools; what lies still they see alike.
-    let dream = cinema.shoot(&scene, &act, 1.0, |_, _| true).unwrap();
+    let dream = cinema.stage(&scene, 1.0).shoot(&act, |_, _| true).unwrap();
     assert_eq!(dream.clip.top.frames[0], footage.clip.top.frames[0]);
     assert_ne!(dream.clip.top.frames[8], footage.clip.top.frames[8]);
 }

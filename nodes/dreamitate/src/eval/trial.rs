@@ -51,7 +51,7 @@ pub(super) struct Cell<'a> {
     pub task: &'a Task,
     pub split: Split,
     pub dreams: Dreams,
-    pub cinema: Cinema<'a>,
+    pub cinema: Cinema,
     pub tracker: ClipTracker,
     pub settings: PlanSettings,
     pub tools: Vec<(String, ToolPieces)>,
@@ -233,8 +233,9 @@ impl Cell<'_> {
         spend(trial, "execute", begin);
         trial.joint_error_rad = trial.joint_error_rad.max(error_rad);
         let begin = Instant::now();
+        let stage = self.cinema.stage(scene, 0.0);
         let pictures: Vec<RgbImage> =
-            moments.iter().map(|moment| self.cinema.thumbnail(scene, moment, View::Top, SMALLER)).collect();
+            moments.iter().map(|moment| stage.picture(moment, View::Top, SMALLER)).collect();
         self.save(&row(&pictures), trial, round, "done")?;
         spend(trial, "pictures", begin);
         let score = judge.score(world);
@@ -256,7 +257,7 @@ impl Cell<'_> {
     fn dream(&self, scene: &Scene, round: u32, trial: &mut Trial) -> anyhow::Result<Result<Dreamt, Failure>> {
         if let Dreams::Model(generator) = &self.dreams {
             let begin = Instant::now();
-            let [top, side] = self.cinema.photograph(scene);
+            let [top, side] = self.cinema.stage(scene, 0.0).photograph();
             let cameras = View::ALL.map(|view| self.task.rig.camera(view).camera);
             let pair = PhotoPair { photos: Photos { top, side }, cameras };
             let clip = generator.lock().dream(self.task, &pair, scene.seed, |_, _| true)?;
@@ -287,7 +288,7 @@ impl Cell<'_> {
             return Ok(Ok(Dreamt { waypoints, strip: None, errors: Vec::new(), doubt }));
         }
         let begin = Instant::now();
-        let footage = self.cinema.shoot(scene, act, 1.0, |_, _| true)?;
+        let footage = self.cinema.stage(scene, 1.0).shoot(act, |_, _| true)?;
         spend(trial, "film", begin);
         let dreamt = self.track(&footage.clip, Some(&footage.truth), trial)?;
         Ok(dreamt.map(|dreamt| Dreamt { doubt: doubt.or(dreamt.doubt), ..dreamt }))

@@ -1,4 +1,4 @@
-use super::{Camera, Settings};
+use super::{CameraTopics, Settings};
 use crate::{FilesError, PairFiles};
 use anyhow::Context;
 use dreamitate_carrier::Diagnostics;
@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 pub(super) async fn publish(
     settings: &Settings,
     rig: Arc<Rig>,
-    [top, side]: &[Camera; 2],
+    [top, side]: &[CameraTopics; 2],
     diagnostics: &Diagnostics,
 ) -> anyhow::Result<()> {
     let files = Arc::new(PairFiles::find(&settings.folder)?);

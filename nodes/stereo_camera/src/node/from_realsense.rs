@@ -1,4 +1,4 @@
-use super::{Camera, Settings};
+use super::{CameraTopics, Settings};
 use crate::{
     FactoryCalibration, Pairing, PairingCount, RealSenseDevice, RealSenseEvent, RealSenseSettings, run_camera,
 };
@@ -35,7 +35,7 @@ struct State {
 pub(super) async fn publish(
     settings: &Settings,
     rig: &Rig,
-    mut cameras: [Camera; 2],
+    mut cameras: [CameraTopics; 2],
     diagnostics: &Diagnostics,
 ) -> anyhow::Result<()> {
     // Dropped after the receiver, which ends them.
@@ -145,7 +145,7 @@ fn camera_settings(
 }
 
 /// Publishes what the maker measured from now on.
-fn adopt(camera: &mut Camera, calibration: &FactoryCalibration) {
+fn adopt(camera: &mut CameraTopics, calibration: &FactoryCalibration) {
     let mut info = camera_to_message(&calibration.camera, &camera.info.header.frame_id);
     info.distortion_model = calibration.distortion_model.to_owned();
     info.d = calibration.distortion.to_vec();

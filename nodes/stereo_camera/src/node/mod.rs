@@ -105,14 +105,18 @@ impl Settings {
 }
 
 /// One camera's topics.
-struct Camera {
+pub struct CameraTopics {
     images: Publisher<Image>,
     infos: Publisher<CameraInfo>,
     info: CameraInfo,
 }
 
-impl Camera {
-    fn open(node: &Node, rig: &Rig, view: View) -> Result<Self, CarrierError> {
+impl CameraTopics {
+    /// `camera/{view}/image_raw` and `camera_info` with the rig's calibration.
+    ///
+    /// # Errors
+    /// The carrier fails.
+    pub fn open(node: &Node, rig: &Rig, view: View) -> Result<Self, CarrierError> {
         Ok(Self {
             images: node.publisher(&format!("camera/{view}/image_raw"), Qos::sensor_data())?,
             infos: node.publisher(&format!("camera/{view}/camera_info"), Qos::sensor_data())?,
@@ -120,7 +124,11 @@ impl Camera {
         })
     }
 
-    fn publish(&self, image: &RgbImage, stamp: &Time) -> Result<(), CarrierError> {
+    /// A picture and its calibration.
+    ///
+    /// # Errors
+    /// The carrier fails.
+    pub fn publish(&self, image: &RgbImage, stamp: &Time) -> Result<(), CarrierError> {
         let mut info = self.info.clone();
         info.header.stamp = stamp.clone();
         self.infos.publish(&info)?;
@@ -141,7 +149,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     let node = Node::open(carrier, args)?;
     let settings = node.declare_parameters(Settings::declare)?;
     let rig = Arc::new(Rig::read(&settings.rig)?);
-    let cameras = [Camera::open(&node, &rig, View::Top)?, Camera::open(&node, &rig, View::Side)?];
+    let cameras = [CameraTopics::open(&node, &rig, View::Top)?, CameraTopics::open(&node, &rig, View::Side)?];
     match settings.source {
         Source::Files => from_files::publish(&settings, rig, &cameras, &node.diagnostics()).await,
         #[cfg(feature = "realsense")]

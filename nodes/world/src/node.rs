@@ -1,0 +1,190 @@
+//! The world as a node: cameras and arms that nobody can tell from real ones.
+//!
+//! It publishes `camera/{top,side}/image_raw` and `camera_info`, and serves each arm's FollowJointTrajectory, joint states
+//! and frames in the arm's namespace, as `stereo_camera` and the arms' drivers do. Its diagnostics say how the task stands.
+
+use crate::{Cinema, Judge, Moment, Scene, Split, ToolPieces, World, WorldArm};
+use anyhow::{Context, ensure};
+use arm_executor::{arms_of_task, simulated_node};
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, ParameterError, ParameterSet};
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::View;
+use dreamitate_kinematics::Joints;
+use dreamitate_motion::{JointSample, TrajectoryPoint};
+use dreamitate_msgs::builtin_interfaces::Time;
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+use stereo_camera::node::CameraTopics;
+use tokio::task::JoinSet;
+
+struct Parameters {
+    task: String,
+    config_dir: String,
+    seed: i64,
+    split: String,
+    camera_rate_hz: f64,
+    time_factor: f64,
+}
+
+impl Parameters {
+    fn declare(p: &mut ParameterSet) -> Result<Self, ParameterError> {
+        Ok(Self {
+            task: p
+                .declare(Declaration::text("task", "rotation").about("The task: its name, or a YAML file"))?,
+            config_dir: p.declare(
+                Declaration::text("config_dir", "")
+                    .about("Folder of the configuration; the usual one if empty"),
+            )?,
+            seed: p.declare(
+                Declaration::new("seed", 0_i64).about("What the scene is drawn from").range(0, i64::MAX),
+            )?,
+            split: p.declare(
+                Declaration::text("split", "test")
+                    .about("Whose objects it has")
+                    .choices(&["training", "test"]),
+            )?,
+            camera_rate_hz: p.declare(
+                Declaration::new("camera_rate_hz", 2.0)
+                    .unit("Hz")
+                    .about("Pairs of photos a second, at most")
+                    .range(0.01, 30.0),
+            )?,
+            time_factor: p.declare(
+                Declaration::new("time_factor", 1.0)
+                    .about("Simulated seconds in a second; 0 does not wait at all while an arm moves")
+                    .range(0.0, 100.0),
+            )?,
+        })
+    }
+}
+
+/// The world, and what its arms are told.
+struct Shared {
+    world: World,
+    judge: Box<dyn Judge + Send>,
+    /// The newest command of each arm.
+    told: Vec<JointSample>,
+}
+
+impl Shared {
+    /// What an arm is told; the world goes on to that time, and answers where the arm's joints are.
+    fn tell(&mut self, arm: usize, told: JointSample) -> JointSample {
+        self.told[arm] = told;
+        let points: Vec<TrajectoryPoint> = self
+            .told
+            .iter()
+            .map(|told| TrajectoryPoint {
+                time_s: told.time_s,
+                positions: told.positions,
+                velocities: told.velocities,
+                accelerations: Joints::default(),
+            })
+            .collect();
+        self.world.follow(&points);
+        // The arms' clocks began together; the one that is ahead leads.
+        while self.world.physics().time_s() + self.world.physics().timestep_s() <= told.time_s {
+            self.world.step();
+            self.judge.watch(&self.world);
+        }
+        JointSample {
+            time_s: told.time_s,
+            positions: self.world.joints(arm).iter().copied().collect(),
+            velocities: self.world.joint_speeds(arm).iter().copied().collect(),
+        }
+    }
+}
+
+/// Runs the node until it is dropped.
+///
+/// # Errors
+/// Parameters or files that cannot be used, or a carrier that fails.
+pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let node = Node::open(carrier.clone(), args)?;
+    let parameters = node.declare_parameters(Parameters::declare)?;
+    let config = ConfigFolder::of_parameter(&parameters.config_dir);
+    let task = Task::read(&config, &parameters.task)?;
+    let split: Split = parameters.split.parse().map_err(anyhow::Error::msg)?;
+    let seed = u64::try_from(parameters.seed).context("seed")?;
+    let scene = Scene::draw(&config, &task, seed, split)?;
+    let tools = ToolPieces::of_task(&config, &task)?;
+    let arms: Vec<_> = arms_of_task(&config, &task)?
+        .iter()
+        .map(|arm| WorldArm::new(arm.arm.clone(), arm.tool.clone(), &arm.robot))
+        .zip(tools.into_iter().map(|(_, pieces)| pieces))
+        .collect();
+    let told = arms.iter().map(|(arm, _)| JointSample {
+        time_s: 0.0,
+        positions: arm.arm.home,
+        velocities: arm.arm.home.iter().map(|_| 0.0).collect(),
+    });
+    let shared = Arc::new(Mutex::new(Shared {
+        told: told.collect(),
+        world: World::with_arms(&scene, &arms)?,
+        judge: scene.judge(),
+    }));
+    let mut set = JoinSet::new();
+    for (index, tool) in task.tools.iter().enumerate() {
+        let text = |name: &str, value: &str| ["-p".to_owned(), format!("{name}:='{value}'")];
+        let tool_file = tool.file.canonicalize().unwrap_or_else(|_| tool.file.clone());
+        let args = ["--ros-args", "-r", "__node:=simulated_arm", "-r"].map(str::to_owned).into_iter();
+        let args = args
+            .chain([format!("__ns:=/{}", tool.arm)])
+            .chain(text("config_dir", &parameters.config_dir))
+            .chain(text("rig", &task.rig.name))
+            .chain(text("arm", &tool.arm))
+            .chain(text("tool", &tool_file.display().to_string()))
+            .chain(["-p".to_owned(), format!("time_factor:={:?}", parameters.time_factor)]);
+        let args = NodeArgs::parse("simulated_arm", args.collect::<Vec<_>>())?;
+        let shared = shared.clone();
+        let plant = Box::new(move |told| shared.lock().tell(index, told));
+        let carrier = carrier.clone();
+        set.spawn(async move { simulated_node::run_with_plant(carrier, args, plant).await });
+    }
+    let cinema = Cinema::new(&task)?.with_arms(arms.iter().map(|(arm, _)| arm))?;
+    let cameras = View::ALL.map(|view| CameraTopics::open(&node, &task.rig, view));
+    let [top, side] = cameras;
+    let cameras = [top?, side?];
+    tracing::info!(seed, about = scene.about, "world ready");
+    tokio::select! {
+        ended = set.join_next() => {
+            ended.context("the task has no arm")??.context("an arm of the world")?;
+            ensure!(set.is_empty(), "an arm of the world has ended");
+            Ok(())
+        }
+        ended = publish(&parameters, &node, cameras, Arc::new((cinema, scene)), &shared) => ended,
+    }
+}
+
+/// Publishes what the cameras see, and how the task stands.
+async fn publish(
+    parameters: &Parameters,
+    node: &Node,
+    cameras: [CameraTopics; 2],
+    staged: Arc<(Cinema, Scene)>,
+    shared: &Mutex<Shared>,
+) -> anyhow::Result<()> {
+    let diagnostics = node.diagnostics();
+    let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / parameters.camera_rate_hz));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (moment, score): (Moment, _) = {
+            let shared = shared.lock();
+            (shared.world.moment(), shared.judge.score(&shared.world))
+        };
+        let stamp = Time::now();
+        let staged = staged.clone();
+        let look = move || {
+            let stage = staged.0.stage(&staged.1, 0.0);
+            View::ALL.map(|view| stage.picture(&moment, view, 1))
+        };
+        let pictures = tokio::task::spawn_blocking(look).await.context("drawing failed")?;
+        for (camera, picture) in cameras.iter().zip(&pictures) {
+            camera.publish(picture, &stamp)?;
+        }
+        diagnostics.value("done", score.success);
+        for (name, value) in &score.figures {
+            diagnostics.value(name, format!("{value:.3}"));
+        }
+    }
+}
