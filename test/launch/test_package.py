@@ -59,7 +59,8 @@ def test_packages_of_processes_and_messages_are_depended_on():
 def test_all_programs_are_installed():
     text = (NODES / 'CMakeLists.txt').read_text()
     listed = re.search(r'foreach\(program ([\w\s]+)\)', text)[1].split()
-    assert sorted(listed) == sorted(rust_nodes.programs())
+    optional = re.findall(r'if\(DREAMITATE_\w+\)\s+install\(PROGRAMS "[^"]*/(\w+)"', text)
+    assert sorted(listed + optional) == sorted(rust_nodes.programs())
 
 
 def configure_and_build(tmp_path, *steps, **options):

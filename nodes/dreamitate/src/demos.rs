@@ -2,21 +2,21 @@
 //! layout that training takes.
 
 use crate::outcome::Ending;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
-use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
+use dreamitate_clip::FRAMES_PER_VIEW;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, pose_to_rows};
 use image::{RgbImage, imageops};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
-use world::{Act, Cinema, Demonstration, Footage, Hands, Scene, Split, ToolPieces};
+use world::{Act, Cinema, Demonstration, Hands, Scene, Split, ToolPieces, WorldError};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemosArgs {
@@ -29,7 +29,7 @@ pub(crate) struct DemosArgs {
     #[arg(long, value_name = "DIR", default_value = "out/demos")]
     out: PathBuf,
     /// The first scene's seed.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     first_seed: u64,
     /// The objects.
     #[arg(long, default_value_t = Split::Training)]
@@ -43,7 +43,7 @@ pub(crate) struct DemosArgs {
 }
 
 /// What `truth.json` of a clip holds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Truth {
     task: String,
     prompt: String,
@@ -129,7 +129,10 @@ fn make(
     cinema: &Cinema,
     seed: u64,
 ) -> anyhow::Result<Made> {
-    let mut scene = Scene::draw(config, task, seed, args.split)?;
+    let mut scene = match Scene::draw(config, task, seed, args.split) {
+        Err(WorldError::NoRoom(_)) => return Ok(Made::Failed),
+        scene => scene?,
+    };
     let rounds = scene.most_rounds();
     let name = |round: u32| match rounds {
         1 => format!("{}_{seed:05}", args.split),
@@ -138,7 +141,10 @@ fn make(
     let mut hands = Hands::new(&scene, tools)?;
     let mut takes: Vec<(Scene, Act)> = Vec::new();
     for round in 0..rounds {
-        let Demonstration { path, .. } = scene.demonstrate(&mut hands, round)?;
+        let Demonstration { path, .. } = match scene.demonstrate(&mut hands, round) {
+            Err(WorldError::NoWay(_)) => return Ok(Made::Failed),
+            demonstration => demonstration?,
+        };
         let act = hands.perform(&scene, &path)?;
         let (over, success) = (scene.is_over(&act.score), act.score.success);
         let next = scene.after(&hands.world);
@@ -149,11 +155,7 @@ fn make(
         if over {
             let names: Vec<String> = (0..takes.len() as u32).map(&name).collect();
             for (clip, (scene, act)) in names.iter().zip(&takes) {
-                let folder = args.out.join(clip);
-                if !folder.join("truth.json").is_file() {
-                    let footage = cinema.stage(scene, 0.0).shoot(act, |_, _| true)?;
-                    write(&folder, task, scene, act, &footage)?;
-                }
+                keep_or_film(&args.out.join(clip), task, scene, act, cinema)?;
             }
             return Ok(Made::Clips(names));
         }
@@ -163,34 +165,46 @@ fn make(
     Ok(Made::Failed)
 }
 
-/// Writes a clip beside its place and moves it there, so that a clip is whole or not there.
-fn write(folder: &Path, task: &Task, scene: &Scene, act: &Act, footage: &Footage) -> anyhow::Result<()> {
-    let part = folder.with_extension("part");
-    if part.exists() {
-        fs::remove_dir_all(&part)?;
-    }
-    let StereoClip { frame_period_s, .. } = footage.clip;
-    for view in View::ALL {
-        let frames = part.join(view.name());
-        fs::create_dir_all(&frames).with_context(|| format!("cannot make {}", frames.display()))?;
-        for (frame, image) in footage.clip.view(view).frames.iter().enumerate() {
-            image.save(frames.join(format!("{frame:02}.png")))?;
-        }
-    }
-    let poses = footage.truth.iter().map(|(tool, poses)| {
-        (tool.clone(), poses.iter().map(|pose| pose.as_ref().map(pose_to_rows)).collect())
-    });
+/// Keeps the clip that is there, or films it; it is written beside its place and moved there, so that a clip is whole or
+/// not there.
+fn keep_or_film(folder: &Path, task: &Task, scene: &Scene, act: &Act, cinema: &Cinema) -> anyhow::Result<()> {
+    let stage = cinema.stage(scene, 0.0);
+    let poses = stage
+        .truth(act)
+        .into_iter()
+        .map(|(tool, poses)| (tool, poses.iter().map(|pose| pose.as_ref().map(pose_to_rows)).collect()));
     let truth = Truth {
         task: task.name.clone(),
         prompt: task.prompt.clone(),
         seed: scene.seed,
         split: scene.split,
         about: scene.about.clone(),
-        frame_period_s,
+        frame_period_s: task.frame_period_s,
         score: act.score.figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         world_from_tool: poses.collect(),
     };
-    fs::write(part.join("truth.json"), serde_json::to_string(&truth)? + "\n")?;
+    let truth = serde_json::to_string(&truth)? + "\n";
+    if let Ok(before) = fs::read_to_string(folder.join("truth.json")) {
+        ensure!(
+            before == truth,
+            "{} is of another task or configuration; choose another --out",
+            folder.display()
+        );
+        return Ok(());
+    }
+    let part = folder.with_extension("part");
+    if part.exists() {
+        fs::remove_dir_all(&part)?;
+    }
+    let clip = stage.shoot(act, |_, _| true)?.clip;
+    for view in View::ALL {
+        let frames = part.join(view.name());
+        fs::create_dir_all(&frames).with_context(|| format!("cannot make {}", frames.display()))?;
+        for (frame, image) in clip.view(view).frames.iter().enumerate() {
+            image.save(frames.join(format!("{frame:02}.png")))?;
+        }
+    }
+    fs::write(part.join("truth.json"), truth)?;
     fs::rename(&part, folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 

@@ -1,3 +1,4 @@
+use crate::WorldError;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -30,4 +31,9 @@ impl Draw {
     pub fn sign(&mut self) -> f64 {
         if self.0.next_u32() & 1 == 0 { -1.0 } else { 1.0 }
     }
+}
+
+/// A list that has something in it.
+pub(crate) fn some<'a, T>(list: &'a [T], name: &'static str) -> Result<&'a [T], WorldError> {
+    if list.is_empty() { Err(WorldError::Empty(name)) } else { Ok(list) }
 }

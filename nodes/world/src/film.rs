@@ -162,6 +162,16 @@ impl Stage<'_> {
         self.film.thumbnail(view, factor, &bodies, &shades)
     }
 
+    /// For each tool `world_from_tool` in every frame of a demonstration's clip; `None` in frame 0.
+    pub fn truth(&self, act: &Act) -> BTreeMap<String, Vec<Option<Pose>>> {
+        let poses = |index: usize| {
+            let pose = |frame: usize| (frame > 0).then(|| act.at(self.scene, frame as f64).tools[index]);
+            (0..FRAMES_PER_VIEW).map(pose).collect()
+        };
+        let names = self.cinema.tools.iter().map(|(name, _)| name.clone());
+        names.enumerate().map(|(index, name)| (name, poses(index))).collect()
+    }
+
     /// The clip of a demonstration.
     ///
     /// # Errors
@@ -184,12 +194,7 @@ impl Stage<'_> {
             (bodies, shades)
         };
         let [top, side] = film.shoot(at, proceed)?;
-        let poses = |index: usize| {
-            let pose = |frame: usize| (frame > 0).then(|| act.at(scene, frame as f64).tools[index]);
-            (0..FRAMES_PER_VIEW).map(pose).collect()
-        };
-        let truth =
-            cinema.tools.iter().enumerate().map(|(index, (name, _))| (name.clone(), poses(index))).collect();
+        let truth = self.truth(act);
         let clip = StereoClip {
             id: format!("{}-world-{}-{}", scene.task, scene.split, scene.seed),
             task: scene.task.clone(),

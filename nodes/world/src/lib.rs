@@ -11,6 +11,7 @@ mod act;
 mod arm;
 mod draw;
 mod film;
+mod lists;
 pub mod node;
 mod options;
 mod physics;
@@ -66,6 +67,17 @@ pub enum WorldError {
         name: String,
         /// The tools there are.
         known: Vec<String>,
+    },
+    /// Nothing to choose from.
+    #[error("the world's file of the task has an empty list {0}")]
+    Empty(&'static str),
+    /// A tool's piece that is not one shape.
+    #[error("{path}: each piece of {name:?} needs either box_half_m or cylinder_m")]
+    Piece {
+        /// The file.
+        path: PathBuf,
+        /// The tool.
+        name: String,
     },
     /// A robot's URDF cannot be used.
     #[error("the robot {path}: {why}")]

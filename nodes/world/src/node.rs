@@ -51,8 +51,8 @@ impl Parameters {
             )?,
             time_factor: p.declare(
                 Declaration::new("time_factor", 1.0)
-                    .about("Simulated seconds in a second; 0 does not wait at all while an arm moves")
-                    .range(0.0, 100.0),
+                    .about("Simulated seconds in a second")
+                    .range(0.01, 100.0),
             )?,
         })
     }
@@ -81,7 +81,7 @@ impl Shared {
             })
             .collect();
         self.world.follow(&points);
-        // The arms' clocks began together; the one that is ahead leads.
+        // The arms' clocks began at nearly the same time; the one that is ahead leads.
         while self.world.physics().time_s() + self.world.physics().timestep_s() <= told.time_s {
             self.world.step();
             self.judge.watch(&self.world);
@@ -117,11 +117,10 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         positions: arm.arm.home,
         velocities: arm.arm.home.iter().map(|_| 0.0).collect(),
     });
-    let shared = Arc::new(Mutex::new(Shared {
-        told: told.collect(),
-        world: World::with_arms(&scene, &arms)?,
-        judge: scene.judge(),
-    }));
+    let world = World::with_arms(&scene, &arms)?;
+    let mut judge = scene.judge();
+    judge.watch(&world);
+    let shared = Arc::new(Mutex::new(Shared { told: told.collect(), world, judge }));
     let mut set = JoinSet::new();
     for (index, tool) in task.tools.iter().enumerate() {
         let text = |name: &str, value: &str| ["-p".to_owned(), format!("{name}:='{value}'")];

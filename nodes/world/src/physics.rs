@@ -28,8 +28,6 @@ pub struct SavedState(Box<[f64]>);
 pub struct Touch {
     /// The bodies.
     pub bodies: [BodyId; 2],
-    /// The gap between their surfaces; negative where they overlap, metres.
-    pub gap_m: f64,
 }
 
 impl Physics {
@@ -126,12 +124,12 @@ impl Physics {
         let bodies = self.data.model().geom_bodyid();
         self.data.contact().iter().map(move |contact| Touch {
             bodies: contact.geom.map(|geom| BodyId(bodies[geom as usize] as usize)),
-            gap_m: contact.dist,
         })
     }
 
     /// Kinetic and potential energy, joules.
-    pub fn energy_j(&mut self) -> f64 {
+    #[cfg(test)]
+    pub(crate) fn energy_j(&mut self) -> f64 {
         self.data.forward();
         self.data.energy_pos();
         self.data.energy_vel();

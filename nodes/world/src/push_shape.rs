@@ -4,7 +4,7 @@ use crate::{
     Judge, Kind, Mark, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
     World, WorldError,
     act::{about, attitude, between, heading_rad, wrapped},
-    draw::Draw,
+    draw::{Draw, some},
     scene::{self, Hands},
 };
 use dreamitate_clip::CLIP_SIZE;
@@ -229,6 +229,8 @@ fn outward(a: &Point2<f64>, b: &Point2<f64>) -> Vector2<f64> {
 pub(crate) fn scene(file: &File, task: &Task, seed: u64, split: Split) -> Result<Scene, WorldError> {
     let drawings: Vec<(&String, &Drawing)> =
         split.of(&file.shapes.training, &file.shapes.test).iter().collect();
+    some(&drawings, "shapes")?;
+    some(&file.scene.colours_rgb, "colours_rgb")?;
     let (name, drawing) = drawings[(seed % drawings.len() as u64) as usize];
     let outline = Outline::new(drawing, &file.shapes);
     let placing = &file.scene;
@@ -354,7 +356,7 @@ impl Details {
     }
 
     pub fn is_enough(&self, score: &Score) -> bool {
-        score.figures.first().is_some_and(|(_, iou)| *iou >= self.limits.enough_iou)
+        score.success && score.figures.first().is_some_and(|(_, iou)| *iou >= self.limits.enough_iou)
     }
 
     /// How far a pose is from the goal, metres, a turn counted by what it moves.
@@ -367,6 +369,7 @@ impl Details {
     /// The stroke that brings the shape nearest to its goal and some like it, found in the physics.
     pub fn paths(&self, scene: &Scene, hands: &mut Hands, round: u32) -> Result<Vec<ToolPath>, WorldError> {
         let mut trials = Vec::new();
+        hands.world.restore(&hands.start)?;
         let strokes = self.candidates(&hands.world.thing(0), scene.seed, round);
         let half = self.search.shortlist / 2;
         for (rank, stroke) in strokes.into_iter().take(self.search.shortlist).enumerate() {

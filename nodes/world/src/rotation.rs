@@ -4,7 +4,7 @@ use crate::{
     Judge, Kind, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
     World, WorldError,
     act::{about, attitude, between, heading_rad, wrapped},
-    draw::Draw,
+    draw::{Draw, some},
     scene,
 };
 use dreamitate_geometry::Pose;
@@ -187,7 +187,8 @@ pub(crate) struct Details {
 }
 
 pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, WorldError> {
-    let objects = split.of(&file.training, &file.test);
+    let objects = some(split.of(&file.training[..], &file.test[..]), "objects")?;
+    some(&file.scene.colours_rgb, "colours_rgb")?;
     let mut draw = Draw::new(seed, split.stream());
     let object = objects[(seed % objects.len() as u64) as usize].clone();
     let Placing { centre_x_m, centre_y_m, heading_rad, mass_factor, friction, torsional_m, colours_rgb } =
@@ -372,7 +373,9 @@ impl Judge for Turned {
         if self.turned_rad.to_degrees() < self.limits.least_turn_deg {
             let both = world.touched_by(0).iter().all(|touched| *touched);
             // It begins when both have come to the thing.
-            if both || self.steps > 0 {
+            if !both && self.steps == 0 {
+                self.turned_rad = 0.0;
+            } else {
                 self.steps += 1;
                 self.held += u32::from(both);
             }

@@ -23,7 +23,7 @@ pub enum Split {
 
 impl Split {
     /// The list of this split.
-    pub(crate) fn of<'a, T>(self, training: &'a T, test: &'a T) -> &'a T {
+    pub(crate) fn of<'a, T: ?Sized>(self, training: &'a T, test: &'a T) -> &'a T {
         match self {
             Split::Training => training,
             Split::Test => test,

@@ -5,6 +5,7 @@ use crate::{
     World, WorldError,
     act::{FIRST_FRAME, LAST_FRAME, about, attitude},
     draw::Draw,
+    lists::{Lists, Obstacle},
     scene,
 };
 use dreamitate_geometry::Pose;
@@ -34,14 +35,7 @@ pub(crate) struct File {
     score: Limits,
     bowls: Lists<Bowl>,
     grains: Lists<Grain>,
-    distractors: Lists<Distractor>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Lists<T> {
-    training: Vec<T>,
-    test: Vec<T>,
+    distractors: Lists<Obstacle>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,36 +120,6 @@ struct Grain {
     rgb: [u8; 3],
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Distractor {
-    name: String,
-    #[serde(default)]
-    box_half_m: Option<[f64; 3]>,
-    /// Radius, and half of the height.
-    #[serde(default)]
-    cylinder_m: Option<[f64; 2]>,
-    mass_kg: f64,
-    rgb: [u8; 3],
-}
-
-impl Distractor {
-    fn shape(&self) -> Option<Shape> {
-        let cylinder =
-            self.cylinder_m.map(|[radius_m, half_length_m]| Shape::Cylinder { radius_m, half_length_m });
-        self.box_half_m.map(|half_m| Shape::Box { half_m }).or(cylinder)
-    }
-
-    /// Radius of the circle about it, and half of its height, metres.
-    fn hull_m(&self) -> (f64, f64) {
-        match (self.box_half_m, self.cylinder_m) {
-            (Some([x, y, z]), _) => (x.hypot(y), z),
-            (_, Some([radius, half])) => (radius, half),
-            _ => (0.0, 0.0),
-        }
-    }
-}
-
 impl Bowl {
     /// Inner radius at a height.
     fn radius_m(&self, height_m: f64) -> f64 {
@@ -234,9 +198,9 @@ pub(crate) struct Details {
 
 pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, WorldError> {
     let (placing, style) = (&file.scene, &file.style);
-    let bowls = split.of(&file.bowls.training, &file.bowls.test);
-    let grains = split.of(&file.grains.training, &file.grains.test);
-    let kinds = split.of(&file.distractors.training, &file.distractors.test);
+    let bowls = file.bowls.of(split, "bowls")?;
+    let grains = file.grains.of(split, "grains")?;
+    let kinds = file.distractors.of(split, "distractors")?;
     let mut draw = Draw::new(seed, split.stream());
     let mut found = None;
     for _ in 0..1000 {
@@ -254,7 +218,7 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
         let middle_m = draw.within(placing.middle_x_m);
         let full_m = Vector2::new(middle_m + side * apart_m / 2.0, draw.within(placing.bowl_y_m));
         let empty_m = Vector2::new(middle_m - side * apart_m / 2.0, draw.within(placing.bowl_y_m));
-        let mut around: Vec<(Distractor, Vector2<f64>, f64)> = Vec::new();
+        let mut around: Vec<(Obstacle, Vector2<f64>, f64)> = Vec::new();
         for _ in 0..draw.whole(placing.distractors) {
             let kind = draw.one_of(kinds).clone();
             let yaw = draw.within([-PI, PI]);
@@ -288,21 +252,13 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
     let mut things =
         vec![full.thing("full", full_m, placing, style), empty.thing("empty", empty_m, placing, style)];
     for (index, (kind, at, yaw)) in around.iter().enumerate() {
-        things.push(Thing {
-            name: format!("distractor{index}"),
-            world_from_thing: Pose::from_parts(
-                Vector3::new(at.x, at.y, kind.hull_m().1).into(),
-                about(Vector3::z_axis(), *yaw),
-            ),
-            pieces: kind.shape().map(|shape| Piece::at(shape, 0.0, 0.0, 0.0, kind.rgb)).into_iter().collect(),
-            mobility: Mobility::Free,
-            kind: Kind::Object,
-            mass_kg: kind.mass_kg,
-            surface: Surface::sliding(placing.distractor_friction),
-            look: None,
-        });
+        things.push(kind.thing(format!("distractor{index}"), *at, *yaw, placing.distractor_friction));
     }
     let places = poured(&mut draw, &full, full_m, style.floor_m, grain.radius_m, count);
+    let count = places.len();
+    if count == 0 {
+        return Err(WorldError::NoRoom(seed));
+    }
     things.extend(crate::thing::grains(
         &places,
         grain.radius_m,
@@ -556,9 +512,13 @@ impl Scooped {
         let (mut brought, mut spilled) = (0, 0);
         for index in first..world.thing_count() {
             let grain = world.thing(index).translation.vector;
+            // What is still in the scoop is not brought, nor spilled.
+            if held(grain) {
+                continue;
+            }
             let there = inside(grain, &self.details.empty, EMPTY);
             brought += usize::from(there);
-            spilled += usize::from(!there && !inside(grain, &self.details.full, FULL) && !held(grain));
+            spilled += usize::from(!there && !inside(grain, &self.details.full, FULL));
         }
         (brought, spilled, world.thing_count() - first)
     }

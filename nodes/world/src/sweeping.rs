@@ -1,10 +1,10 @@
 //! Sweeping: one hand with a sweeper brings grains to a zone on the table, past obstacles.
 
 use crate::{
-    Judge, Kind, Mark, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
-    World, WorldError,
+    Judge, Mark, PhysicsOptions, Scene, Score, Split, ToolPath, World, WorldError,
     act::{FIRST_FRAME, about, attitude, between},
     draw::Draw,
+    lists::{Lists, Obstacle},
     scene,
 };
 use dreamitate_geometry::Pose;
@@ -33,14 +33,8 @@ pub(crate) struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Lists<T> {
-    training: Vec<T>,
-    test: Vec<T>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Placing {
+    settle_s: f64,
     patch_x_m: [f64; 2],
     patch_y_m: [f64; 2],
     distance_m: [f64; 2],
@@ -95,36 +89,6 @@ struct Grain {
     rgb: [u8; 3],
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Obstacle {
-    name: String,
-    #[serde(default)]
-    box_half_m: Option<[f64; 3]>,
-    /// Radius, and half of the height.
-    #[serde(default)]
-    cylinder_m: Option<[f64; 2]>,
-    mass_kg: f64,
-    rgb: [u8; 3],
-}
-
-impl Obstacle {
-    fn shape(&self) -> Option<Shape> {
-        let cylinder =
-            self.cylinder_m.map(|[radius_m, half_length_m]| Shape::Cylinder { radius_m, half_length_m });
-        self.box_half_m.map(|half_m| Shape::Box { half_m }).or(cylinder)
-    }
-
-    /// Radius of the circle about it, and half of its height, metres.
-    fn hull_m(&self) -> (f64, f64) {
-        match (self.box_half_m, self.cylinder_m) {
-            (Some([x, y, z]), _) => (x.hypot(y), z),
-            (_, Some([radius, half])) => (radius, half),
-            _ => (0.0, 0.0),
-        }
-    }
-}
-
 /// A round hull on the table.
 #[derive(Clone, Copy, Debug)]
 struct Round {
@@ -142,8 +106,8 @@ pub(crate) struct Details {
     target_half_m: [f64; 2],
     /// Length of the heap before the blade, metres.
     heap_m: f64,
+    /// The scene's first things; the others are grains.
     obstacles: Vec<Round>,
-    /// The scene's first things are the obstacles, the others grains.
     style: Style,
     limits: Limits,
 }
@@ -234,8 +198,8 @@ impl Details {
 
 pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, WorldError> {
     let placing = &file.scene;
-    let grains = split.of(&file.grains.training, &file.grains.test);
-    let kinds = split.of(&file.obstacles.training, &file.obstacles.test);
+    let grains = file.grains.of(split, "grains")?;
+    let kinds = file.obstacles.of(split, "obstacles")?;
     let mut draw = Draw::new(seed, split.stream());
     let mut found = None;
     for _ in 0..1000 {
@@ -287,7 +251,7 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
                 }
             }
         }
-        if obstacles.len() >= 2 {
+        if obstacles.len() >= placing.obstacles[0] {
             found = Some((grain, count, details, obstacles));
             break;
         }
@@ -295,20 +259,7 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
     let (grain, count, details, obstacles) = found.ok_or(WorldError::NoRoom(seed))?;
     let mut things = Vec::new();
     for (index, (kind, at, yaw)) in obstacles.iter().enumerate() {
-        let (_, half_height_m) = kind.hull_m();
-        things.push(Thing {
-            name: format!("obstacle{index}"),
-            world_from_thing: Pose::from_parts(
-                Vector3::new(at.x, at.y, half_height_m).into(),
-                about(Vector3::z_axis(), *yaw),
-            ),
-            pieces: kind.shape().map(|shape| Piece::at(shape, 0.0, 0.0, 0.0, kind.rgb)).into_iter().collect(),
-            mobility: Mobility::Free,
-            kind: Kind::Object,
-            mass_kg: kind.mass_kg,
-            surface: Surface::sliding(placing.obstacle_friction),
-            look: None,
-        });
+        things.push(kind.thing(format!("obstacle{index}"), *at, *yaw, placing.obstacle_friction));
     }
     let places = heap(&mut draw, &details, grain.radius_m, count);
     things.extend(crate::thing::grains(
@@ -326,7 +277,7 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
     let outline = vec![[-across, -along], [across, -along], [across, along], [-across, along]];
     let mark = Mark { world_from_mark, outlines_m: vec![outline], colour: placing.target_rgb };
     let names: Vec<&str> = obstacles.iter().map(|(kind, ..)| kind.name.as_str()).collect();
-    Ok(Scene {
+    let mut scene = Scene {
         task: "sweeping".to_owned(),
         seed,
         split,
@@ -336,7 +287,9 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
         options: file.physics.clone(),
         frame_period_s: 0.0,
         details: scene::Details::Sweeping(Box::new(details)),
-    })
+    };
+    scene.settle(placing.settle_s)?;
+    Ok(scene)
 }
 
 /// Where grains lie: a round patch of hexagons with gaps, and some on top.

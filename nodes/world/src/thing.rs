@@ -74,8 +74,6 @@ impl Piece {
 /// How a thing can move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mobility {
-    /// Bolted to the table.
-    Fixed,
     /// In all six directions.
     Free,
     /// It moves but does not turn: a grain among many, whose rolling its friction stands for.
@@ -85,8 +83,6 @@ pub enum Mobility {
 /// What kind of thing it is, which decides what it can touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Table, bowls: nothing moves it. Touches all but its like and arms.
-    Fixture,
     /// A tool, or what holds it. Touches all but arms.
     Tool,
     /// A grain. Touches everything.
@@ -100,10 +96,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// MuJoCo's `contype` and `conaffinity`.
+    /// MuJoCo's `contype` and `conaffinity`; the table has 1 and 14.
     pub(crate) fn bits(self) -> (u32, u32) {
         match self {
-            Kind::Fixture => (1, 14),
             Kind::Tool => (2, 15),
             Kind::Particle => (4, 31),
             Kind::Object => (8, 31),
@@ -278,7 +273,6 @@ impl Thing {
     /// Its MJCF `body`, and the assets that it needs.
     pub(crate) fn write_mjcf(&self, bodies: &mut String, assets: &mut String) {
         let joint = match self.mobility {
-            Mobility::Fixed => "",
             Mobility::Free => "<freejoint/>",
             Mobility::Sliding => {
                 r#"<joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/><joint type="slide" axis="0 0 1"/>"#

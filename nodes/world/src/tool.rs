@@ -56,7 +56,13 @@ impl ToolPieces {
         let path = config.path().join("worlds").join("tools.yaml");
         let mut all: BTreeMap<String, Self> = read_yaml(&path)?;
         let name = tool.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        all.remove(&name).ok_or_else(|| WorldError::NoTool { path, name, known: all.into_keys().collect() })
+        let Some(tool) = all.remove(&name) else {
+            return Err(WorldError::NoTool { path, name, known: all.into_keys().collect() });
+        };
+        match tool.pieces.iter().all(|piece| piece.box_half_m.is_some() != piece.cylinder_m.is_some()) {
+            true => Ok(tool),
+            false => Err(WorldError::Piece { path, name }),
+        }
     }
 
     fn shapes(&self) -> impl Iterator<Item = (Shape, Pose)> {

@@ -4,7 +4,7 @@ mod page;
 mod trial;
 
 use crate::{commands::tool_models, model_command::ModelArgs, outcome::Ending, tracking::ClipTracker};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use arm_executor::{arms_of_task, plan_settings};
 use clap::{Args, ValueEnum};
 use dreamer::{Generator, onnx::ModelFolder};
@@ -34,7 +34,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     trials: u64,
     /// The first scene's seed. A trial can be repeated with its seed alone.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     first_seed: u64,
     /// The objects: `test` are held out, `training` are those of demonstrations.
     #[arg(long, default_value_t = Split::Test)]
@@ -98,6 +98,9 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
         .collect();
     let pictures = args.out.join("trials");
     if pictures.exists() {
+        // Nobody else's folder is emptied.
+        let ours = args.out.join("eval.json").is_file() || fs::read_dir(&pictures)?.next().is_none();
+        ensure!(ours, "{} holds trials/, but no eval.json; choose another --out", args.out.display());
         fs::remove_dir_all(&pictures).with_context(|| format!("cannot empty {}", pictures.display()))?;
     }
     fs::create_dir_all(&pictures).with_context(|| format!("cannot make {}", pictures.display()))?;
@@ -138,7 +141,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
     fs::write(&file, serde_json::to_string_pretty(&json)? + "\n")
         .with_context(|| format!("cannot write {}", file.display()))?;
     fs::write(args.out.join("report.html"), page::page(&summary, &trials))?;
-    if let Some(trial) = trials.first() {
+    if let Some(trial) = trials.iter().find(|trial| !trial.strips.is_empty()) {
         let rows =
             trial.strips.iter().take(2).map(|name| Ok(image::open(cell.pictures.join(name))?.to_rgb8()));
         stacked(&rows.collect::<anyhow::Result<Vec<_>>>()?).save(args.out.join("strip.jpg"))?;

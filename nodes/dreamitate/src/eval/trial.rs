@@ -4,7 +4,7 @@
 use crate::tracking::{ClipTracker, Tracked};
 use anyhow::Context;
 use dreamer::{Generator, PhotoPair, onnx::Photos};
-use dreamitate_clip::StereoClip;
+use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, View, rotation_angle_rad};
 use dreamitate_motion::{ArmTask, ArmsPlan, PlanSettings, TrajectoryPoint, Waypoint, plan_arms};
@@ -13,13 +13,13 @@ use image::{RgbImage, imageops};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
-use world::{Cinema, Hands, Moment, Scene, Score, Split, ToolPieces, World, WorldArm};
+use world::{Cinema, Hands, Moment, Scene, Score, Split, ToolPieces, World, WorldArm, WorldError};
 
 /// The dream's frames from which on poses are executed.
 const FIRST_FRAME: usize = 3;
 /// What was moved comes to rest in this time, seconds.
 const SETTLE_S: f64 = 0.5;
-/// An arm that is farther from its trajectory has not executed it, rad.
+/// Where a trial fails and an arm was farther from its trajectory, that is to blame, rad.
 const FOLLOWED_RAD: f64 = 0.1;
 /// A tracked pose that is farther off is to blame for what follows: metres and radians.
 const TRACKED_M: f64 = 0.015;
@@ -113,7 +113,7 @@ pub(super) struct Trial {
     pub time_scale: f64,
     /// The largest distance of a joint from its trajectory, rad.
     pub joint_error_rad: f64,
-    /// Seconds that each stage took.
+    /// Seconds from each stage's beginning to its end; other trials share the cores.
     pub seconds: BTreeMap<&'static str, f64>,
     /// File names below `trials/`: the dream, and what was done.
     pub strips: Vec<String>,
@@ -161,10 +161,11 @@ impl Cell<'_> {
             let (score, failure) = self
                 .round(&scene, &mut world, round, &mut trial, &mut errors)
                 .with_context(|| format!("seed {seed}, round {round}"))?;
-            let better = match (score.figures.first(), trial.figures.first()) {
-                (Some((_, now)), Some((_, before))) => now > before,
-                (now, _) => now.is_some(),
+            // Of several rounds the best counts: one that is done, and of those the one with the largest first figure.
+            let rank = |success: bool, figures: &[(&'static str, f64)]| {
+                (success, figures.first().map(|(_, value)| *value))
             };
+            let better = rank(score.success, &score.figures) > rank(trial.success, &trial.figures);
             if better {
                 trial.success = score.success;
                 trial.figures.clone_from(&score.figures);
@@ -262,13 +263,16 @@ impl Cell<'_> {
             let pair = PhotoPair { photos: Photos { top, side }, cameras };
             let clip = generator.lock().dream(self.task, &pair, scene.seed, |_, _| true)?;
             spend(trial, "dream", begin);
-            return self.track(&clip, None, trial);
+            return self.track(&clip, None, round, trial);
         }
         let begin = Instant::now();
         let mut hands = Hands::new(scene, &self.tools)?;
         let demonstration = match scene.demonstrate(&mut hands, round) {
             Ok(demonstration) => demonstration,
-            Err(error) => return Ok(Err(Failure { stage: Stage::Dream, why: error.to_string() })),
+            Err(error @ WorldError::NoWay(_)) => {
+                return Ok(Err(Failure { stage: Stage::Dream, why: error.to_string() }));
+            }
+            Err(error) => return Err(error.into()),
         };
         spend(trial, "dream", begin);
         let act = &demonstration.act;
@@ -277,7 +281,7 @@ impl Cell<'_> {
         let doubt =
             doubt.map(|why| Failure { stage: Stage::Dream, why: format!("the expert failed: {why}") });
         if matches!(self.dreams, Dreams::Poses) {
-            let frames = FIRST_FRAME..self.frame_count();
+            let frames = FIRST_FRAME..FRAMES_PER_VIEW;
             let waypoints = (0..self.tools.len()).map(|tool| {
                 let at = |frame: usize| {
                     (frame as u32, self.waypoint(frame, act.at(scene, frame as f64).tools[tool]))
@@ -290,12 +294,8 @@ impl Cell<'_> {
         let begin = Instant::now();
         let footage = self.cinema.stage(scene, 1.0).shoot(act, |_, _| true)?;
         spend(trial, "film", begin);
-        let dreamt = self.track(&footage.clip, Some(&footage.truth), trial)?;
+        let dreamt = self.track(&footage.clip, Some(&footage.truth), round, trial)?;
         Ok(dreamt.map(|dreamt| Dreamt { doubt: doubt.or(dreamt.doubt), ..dreamt }))
-    }
-
-    fn frame_count(&self) -> usize {
-        dreamitate_clip::FRAMES_PER_VIEW
     }
 
     fn waypoint(&self, frame: usize, world_from_tool: Pose) -> Waypoint {
@@ -306,6 +306,7 @@ impl Cell<'_> {
         &self,
         clip: &StereoClip,
         truth: Option<&BTreeMap<String, Vec<Option<Pose>>>>,
+        round: u32,
         trial: &mut Trial,
     ) -> anyhow::Result<Result<Dreamt, Failure>> {
         let begin = Instant::now();
@@ -325,7 +326,7 @@ impl Cell<'_> {
         for ((name, _), track) in self.tools.iter().zip(fused) {
             if track.outcome == Outcome::Rejected {
                 if let Some(strip) = &strip {
-                    self.save(strip, trial, 0, "dream")?;
+                    self.save(strip, trial, round, "dream")?;
                 }
                 let why = format!("{name}: {}", track.reason);
                 return Ok(Err(Failure { stage: Stage::Tracking, why }));
