@@ -109,15 +109,8 @@ fn who_does_nothing_has_not_done_it() {
         let (first, last) = (&act.moments[0], act.moments.last().unwrap());
         for ((thing, before), after) in scene.things.iter().zip(&first.things).zip(&last.things) {
             let moved_m = (before.translation.vector - after.translation.vector).norm();
-            // In a heap grains creep for a while.
-            let grain = thing.kind == Kind::Particle;
-            let most_m = if !grain {
-                0.0005
-            } else if name == "scooping" {
-                0.03
-            } else {
-                0.003
-            };
+            // Grains creep for a while.
+            let most_m = if thing.kind == Kind::Particle { 0.03 } else { 0.0005 };
             assert!(moved_m < most_m, "{name}, {}: {moved_m} m", thing.name);
         }
     }
