@@ -5,9 +5,10 @@ use crate::{
     ToolPieces, WorldError,
     thing::{Kind, Shape, Surface, geom, placed},
 };
-use dreamitate_geometry::Pose;
+use arm_executor::{ConfiguredArm, arms_of_task};
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::{Pose, XyzRpy};
 use dreamitate_motion::{Arm, RobotConfig};
-use nalgebra::{Translation3, UnitQuaternion};
 use std::{fmt::Write, path::PathBuf};
 use urdf_rs::{Geometry, Robot};
 
@@ -33,14 +34,6 @@ pub struct WorldArm {
     tip_link: String,
 }
 
-/// What is seen of a link.
-pub(crate) struct LinkLook {
-    /// Its body's name.
-    pub body: String,
-    /// Its shapes, and where they sit in it.
-    pub shapes: Vec<(Shape, Pose)>,
-}
-
 impl WorldArm {
     /// The arm of a robot's file with a tool.
     pub fn new(arm: Arm, tool: String, robot: &RobotConfig) -> Self {
@@ -48,35 +41,45 @@ impl WorldArm {
         Self { arm, tool, urdf: urdf.clone(), base_link: base_link.clone(), tip_link: tip_link.clone() }
     }
 
-    /// Writes the arm's bodies and actuators.
+    /// The arms of a task, each with its tool, in the order of the tools.
+    ///
+    /// # Errors
+    /// A file of the arms or the tools' pieces cannot be used.
+    pub fn of_task(config: &ConfigFolder, task: &Task) -> Result<Vec<(Self, ToolPieces)>, WorldError> {
+        let tools = ToolPieces::of_task(config, task)?;
+        let arms = arms_of_task(config, task)?.into_iter();
+        let arms = arms.map(|ConfiguredArm { arm, tool, robot, .. }| Self::new(arm, tool, &robot));
+        Ok(arms.zip(tools.into_iter().map(|(_, pieces)| pieces)).collect())
+    }
+
+    fn refused(&self, why: String) -> WorldError {
+        WorldError::Robot { path: self.urdf.clone(), why }
+    }
+
+    fn read_robot(&self) -> Result<Robot, WorldError> {
+        let text = std::fs::read_to_string(&self.urdf).map_err(|error| self.refused(error.to_string()))?;
+        urdf_rs::read_from_string(&text).map_err(|error| self.refused(error.to_string()))
+    }
+
+    /// Writes the arm's bodies and actuators; the names of its links' bodies, from the base on.
     pub(crate) fn write_mjcf(
         &self,
         tool: &ToolPieces,
         bodies: &mut String,
         assets: &mut String,
         actuators: &mut String,
-    ) -> Result<(), WorldError> {
-        let refused = |why: String| WorldError::Robot { path: self.urdf.clone(), why };
-        let text = std::fs::read_to_string(&self.urdf).map_err(|error| refused(error.to_string()))?;
-        let robot = urdf_rs::read_from_string(&text).map_err(|error| refused(error.to_string()))?;
-        let mut world_from_link =
-            Pose::from_parts(self.arm.world_from_base.translation, self.arm.world_from_base.rotation);
+    ) -> Result<Vec<String>, WorldError> {
+        let robot = self.read_robot()?;
+        let mut world_from_link = self.arm.world_from_base;
         let mut link = self.base_link.clone();
         let mut joint = String::new();
-        let mut depth = 0;
-        for next in joints_to(&robot, &self.base_link, &self.tip_link)
-            .map_err(refused)?
-            .into_iter()
-            .map(Some)
-            .chain([None])
-        {
-            let _ = writeln!(
-                bodies,
-                r#"<body name="{}/{link}" gravcomp="1" {}>{joint}"#,
-                self.arm.name,
-                placed(&world_from_link)
-            );
-            depth += 1;
+        let mut names = Vec::new();
+        let joints = joints_to(&robot, &self.base_link, &self.tip_link).map_err(|why| self.refused(why))?;
+        for next in joints.into_iter().map(Some).chain([None]) {
+            let name = format!("{}/{link}", self.arm.name);
+            let at = placed(&world_from_link);
+            let _ = writeln!(bodies, r#"<body name="{name}" gravcomp="1" {at}>{joint}"#);
+            names.push(name);
             self.write_link(&robot, &link, bodies, assets);
             let Some(next) = next else { break };
             world_from_link = pose(&next.origin);
@@ -99,19 +102,17 @@ impl WorldArm {
                 );
             }
         }
-        let flange_from_tool =
-            Pose::from_parts(self.arm.flange_from_tool.translation, self.arm.flange_from_tool.rotation);
         let _ = writeln!(
             bodies,
             r#"<body name="tool.{}" gravcomp="1" {}><inertial pos="0 0 0" mass="{}" diaginertia="0.0005 0.0005 0.0005"/>"#,
             self.tool,
-            placed(&flange_from_tool),
+            placed(&self.arm.flange_from_tool),
             tool.mass_kg + ADAPTER_KG
         );
         tool.write_geoms(&self.tool, bodies, assets);
         bodies.push_str("</body>\n");
-        bodies.push_str(&"</body>\n".repeat(depth));
-        Ok(())
+        bodies.push_str(&"</body>\n".repeat(names.len()));
+        Ok(names)
     }
 
     fn write_link(&self, robot: &Robot, name: &str, bodies: &mut String, assets: &mut String) {
@@ -140,24 +141,21 @@ impl WorldArm {
         }
     }
 
-    /// What is seen of the arm, link by link.
+    /// What is seen of the arm, link by link: shapes, and where they sit in the link.
     ///
     /// # Errors
     /// The URDF cannot be read.
-    pub(crate) fn looks(&self) -> Result<Vec<LinkLook>, WorldError> {
-        let refused = |why: String| WorldError::Robot { path: self.urdf.clone(), why };
-        let text = std::fs::read_to_string(&self.urdf).map_err(|error| refused(error.to_string()))?;
-        let robot = urdf_rs::read_from_string(&text).map_err(|error| refused(error.to_string()))?;
-        let joints = joints_to(&robot, &self.base_link, &self.tip_link).map_err(refused)?;
+    pub(crate) fn looks(&self) -> Result<Vec<Vec<(Shape, Pose)>>, WorldError> {
+        let robot = self.read_robot()?;
+        let joints = joints_to(&robot, &self.base_link, &self.tip_link).map_err(|why| self.refused(why))?;
         let names =
             std::iter::once(self.base_link.as_str()).chain(joints.iter().map(|j| j.child.link.as_str()));
         let looks = names.map(|name| {
             let link = robot.links.iter().find(|link| link.name == name);
-            let shapes = link
-                .into_iter()
+            link.into_iter()
                 .flat_map(|link| &link.visual)
-                .filter_map(|visual| Some((shape(&visual.geometry)?, pose(&visual.origin))));
-            LinkLook { body: format!("{}/{name}", self.arm.name), shapes: shapes.collect() }
+                .filter_map(|visual| Some((shape(&visual.geometry)?, pose(&visual.origin))))
+                .collect()
         });
         Ok(looks.collect())
     }
@@ -192,6 +190,5 @@ fn shape(geometry: &Geometry) -> Option<Shape> {
 }
 
 fn pose(origin: &urdf_rs::Pose) -> Pose {
-    let ([x, y, z], [roll, pitch, yaw]) = (origin.xyz.0, origin.rpy.0);
-    Pose::from_parts(Translation3::new(x, y, z), UnitQuaternion::from_euler_angles(roll, pitch, yaw))
+    XyzRpy { xyz_m: origin.xyz.0, rpy_rad: origin.rpy.0 }.into()
 }

@@ -2,6 +2,9 @@ use crate::WorldError;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+/// Keeps the random numbers of how a demonstration is done apart from those of scenes.
+pub(crate) const STYLES: u64 = 300;
+
 /// Draws at random: the same seed and stream give the same numbers everywhere.
 pub(crate) struct Draw(pub ChaCha8Rng);
 

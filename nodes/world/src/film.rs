@@ -75,8 +75,8 @@ impl Cinema {
     pub fn with_arms<'b>(mut self, arms: impl IntoIterator<Item = &'b WorldArm>) -> Result<Self, WorldError> {
         let mut link = 0;
         for arm in arms {
-            for look in arm.looks()? {
-                for (shape, link_from_shape) in look.shapes {
+            for shapes in arm.looks()? {
+                for (shape, link_from_shape) in shapes {
                     // Joints are drawn as cylinders as long as they are thick.
                     let is_joint = matches!(shape, Shape::Cylinder { radius_m, half_length_m } if half_length_m < 1.3 * radius_m);
                     let mesh = shape.mesh(if is_joint { JOINT } else { SHELL });

@@ -102,6 +102,9 @@ pub enum WorldError {
     /// The expert has no idea.
     #[error("nothing that the expert could try in the scene of seed {0}")]
     NoWay(u64),
+    /// An arm's files cannot be used.
+    #[error(transparent)]
+    Arms(#[from] arm_executor::ArmFilesError),
     /// A tool cannot be read.
     #[error(transparent)]
     Tool(#[from] dreamitate_render::ToolError),

@@ -1,9 +1,10 @@
-//! What the files of two tasks share.
+//! What the two tasks with grains share.
 
-use crate::{Kind, Mobility, Piece, Shape, Split, Surface, Thing, WorldError, act::about, draw::some};
+use crate::{Kind, Mobility, Piece, Shape, Split, Surface, Thing, World, WorldError, act::about, draw::some};
 use dreamitate_geometry::Pose;
 use nalgebra::{Vector2, Vector3};
 use serde::Deserialize;
+use std::ops::Range;
 
 /// A list a split.
 #[derive(Debug, Deserialize)]
@@ -66,4 +67,44 @@ impl Obstacle {
             look: None,
         }
     }
+}
+
+/// Watches things that the tool is not to touch, and how far these and the things before them are moved.
+pub(crate) struct Bystanders {
+    not_to_touch: Range<usize>,
+    /// Where they and the things before them were at first.
+    at_rest: Vec<Vector3<f64>>,
+    /// Whether the tool has touched one.
+    pub touched: bool,
+}
+
+impl Bystanders {
+    pub fn new(not_to_touch: Range<usize>) -> Self {
+        Self { not_to_touch, at_rest: Vec::new(), touched: false }
+    }
+
+    /// Looks at the world after a step.
+    pub fn watch(&mut self, world: &World) {
+        if self.at_rest.is_empty() {
+            let things = 0..self.not_to_touch.end;
+            self.at_rest = things.map(|index| world.thing(index).translation.vector).collect();
+        } else {
+            self.touched |= world.tool_touches(self.not_to_touch.clone());
+        }
+    }
+
+    /// How far the farthest of some of the things was moved.
+    pub fn moved_m(&self, world: &World, things: Range<usize>) -> f64 {
+        let moved = |index: usize| (world.thing(index).translation.vector - self.at_rest[index]).norm();
+        things.map(moved).fold(0.0, f64::max)
+    }
+}
+
+/// Places of a layer of grains, `step` apart, row by row up to `reach` steps from the middle.
+pub(crate) fn lattice(reach: i32, step: f64) -> impl Iterator<Item = Vector2<f64>> {
+    let cells = (-reach..=reach).flat_map(move |i| (-reach..=reach).map(move |j| (i, j)));
+    cells.map(move |(i, j)| {
+        let shifted = f64::from(i) + 0.5 * f64::from(j.rem_euclid(2));
+        Vector2::new(shifted * step, f64::from(j) * step * 0.866)
+    })
 }

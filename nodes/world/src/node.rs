@@ -3,9 +3,9 @@
 //! It publishes `camera/{top,side}/image_raw` and `camera_info`, and serves each arm's FollowJointTrajectory, joint states
 //! and frames in the arm's namespace, as `stereo_camera` and the arms' drivers do. Its diagnostics say how the task stands.
 
-use crate::{Cinema, Judge, Moment, Scene, Split, ToolPieces, World, WorldArm};
+use crate::{Cinema, Judge, Moment, Scene, Split, World, WorldArm};
 use anyhow::{Context, ensure};
-use arm_executor::{arms_of_task, simulated_node};
+use arm_executor::simulated_node;
 use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, ParameterError, ParameterSet};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
@@ -106,12 +106,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     let split: Split = parameters.split.parse().map_err(anyhow::Error::msg)?;
     let seed = u64::try_from(parameters.seed).context("seed")?;
     let scene = Scene::draw(&config, &task, seed, split)?;
-    let tools = ToolPieces::of_task(&config, &task)?;
-    let arms: Vec<_> = arms_of_task(&config, &task)?
-        .iter()
-        .map(|arm| WorldArm::new(arm.arm.clone(), arm.tool.clone(), &arm.robot))
-        .zip(tools.into_iter().map(|(_, pieces)| pieces))
-        .collect();
+    let arms = WorldArm::of_task(&config, &task)?;
     let told = arms.iter().map(|(arm, _)| JointSample {
         time_s: 0.0,
         positions: arm.arm.home,
@@ -140,9 +135,8 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         set.spawn(async move { simulated_node::run_with_plant(carrier, args, plant).await });
     }
     let cinema = Cinema::new(&task)?.with_arms(arms.iter().map(|(arm, _)| arm))?;
-    let cameras = View::ALL.map(|view| CameraTopics::open(&node, &task.rig, view));
-    let [top, side] = cameras;
-    let cameras = [top?, side?];
+    let cameras =
+        [CameraTopics::open(&node, &task.rig, View::Top)?, CameraTopics::open(&node, &task.rig, View::Side)?];
     tracing::info!(seed, about = scene.about, "world ready");
     tokio::select! {
         ended = set.join_next() => {

@@ -4,7 +4,7 @@ use crate::{
     Judge, Kind, Mark, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
     World, WorldError,
     act::{about, attitude, between, heading_rad, wrapped},
-    draw::{Draw, some},
+    draw::{Draw, STYLES, some},
     scene::{self, Hands},
 };
 use dreamitate_clip::CLIP_SIZE;
@@ -14,8 +14,6 @@ use nalgebra::{Point2, Point3, Rotation2, UnitQuaternion, Vector2, Vector3};
 use serde::Deserialize;
 use std::{collections::BTreeMap, f64::consts::PI, sync::Arc};
 
-/// Keeps the random numbers of styles apart from those of scenes.
-const STYLES: u64 = 300;
 /// The shape's sides end so high above the table: it stands on small balls.
 const GROUND_CLEARANCE_M: f64 = 0.001;
 

@@ -4,16 +4,13 @@ use crate::{
     Judge, Kind, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
     World, WorldError,
     act::{about, attitude, between, heading_rad, wrapped},
-    draw::{Draw, some},
+    draw::{Draw, STYLES, some},
     scene,
 };
 use dreamitate_geometry::Pose;
 use nalgebra::{Translation3, Vector3};
 use serde::Deserialize;
 use std::{f64::consts::PI, sync::Arc};
-
-/// Keeps the random numbers of styles apart from those of scenes.
-const STYLES: u64 = 300;
 
 /// `config/worlds/rotation.yaml`.
 #[derive(Debug, Deserialize)]

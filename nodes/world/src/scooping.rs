@@ -4,8 +4,8 @@ use crate::{
     Judge, Kind, Mobility, PhysicsOptions, Piece, Scene, Score, Shape, Split, Surface, Thing, ToolPath,
     World, WorldError,
     act::{FIRST_FRAME, LAST_FRAME, about, attitude},
-    draw::Draw,
-    lists::{Lists, Obstacle},
+    draw::{Draw, STYLES},
+    lists::{Bystanders, Lists, Obstacle, lattice},
     scene,
 };
 use dreamitate_geometry::Pose;
@@ -18,8 +18,6 @@ use std::{
     sync::Arc,
 };
 
-/// Keeps the random numbers of styles apart from those of scenes.
-const STYLES: u64 = 300;
 /// The scene's first things are the full bowl and the empty one.
 const FULL: usize = 0;
 const EMPTY: usize = 1;
@@ -316,9 +314,7 @@ fn poured(
     let mut places = Vec::new();
     for layer in 0.. {
         let turn = Rotation2::new(draw.within([0.0, PI]));
-        for (i, j) in (-reach..=reach).flat_map(|i| (-reach..=reach).map(move |j| (i, j))) {
-            let shifted = f64::from(i) + 0.5 * f64::from(j.rem_euclid(2));
-            let cell = Vector2::new(shifted * step, f64::from(j) * step * 0.866);
+        for cell in lattice(reach, step) {
             if cell.norm() + radius_m < bowl.floor_radius_m - 0.001 && places.len() < count {
                 let jitter =
                     0.05 * radius_m * Vector2::new(draw.within([-1.0, 1.0]), draw.within([-1.0, 1.0]));
@@ -480,16 +476,16 @@ impl Details {
     }
 
     pub fn judge(&self) -> Box<dyn Judge + Send> {
-        Box::new(Scooped { details: self.clone(), at_rest: Vec::new(), touched: false })
+        let beside = Bystanders::new(BOWLS..BOWLS + self.distractors);
+        Box::new(Scooped { details: self.clone(), beside })
     }
 }
 
 /// Counts grains, and looks whether anything else was touched.
 struct Scooped {
     details: Details,
-    /// Where bowls and distractors were at first.
-    at_rest: Vec<Vector3<f64>>,
-    touched: bool,
+    /// The distractors, and before them the bowls.
+    beside: Bystanders,
 }
 
 impl Scooped {
@@ -523,12 +519,6 @@ impl Scooped {
         (brought, spilled, world.thing_count() - first)
     }
 
-    /// How far the farthest of some things was moved.
-    fn moved_m(&self, world: &World, things: std::ops::Range<usize>) -> f64 {
-        let moved = |index: usize| (world.thing(index).translation.vector - self.at_rest[index]).norm();
-        things.map(moved).fold(0.0, f64::max)
-    }
-
     fn tilt_deg(&self, world: &World) -> f64 {
         let tilt = |bowl: usize| (world.thing(bowl).rotation * Vector3::z()).z.clamp(-1.0, 1.0).acos();
         (0..BOWLS).map(tilt).fold(0.0, f64::max).to_degrees()
@@ -537,19 +527,14 @@ impl Scooped {
 
 impl Judge for Scooped {
     fn watch(&mut self, world: &World) {
-        if self.at_rest.is_empty() {
-            let things = 0..self.distractors().end;
-            self.at_rest = things.map(|index| world.thing(index).translation.vector).collect();
-        } else {
-            self.touched |= world.tool_touches(self.distractors());
-        }
+        self.beside.watch(world);
     }
 
     fn score(&self, world: &World) -> Score {
         let (brought, spilled, all) = self.count(world);
         let spilled_share = spilled as f64 / all.max(1) as f64;
-        let moved_m = self.moved_m(world, self.distractors());
-        let (bowl_moved_m, tilt_deg) = (self.moved_m(world, 0..BOWLS), self.tilt_deg(world));
+        let moved_m = self.beside.moved_m(world, self.distractors());
+        let (bowl_moved_m, tilt_deg) = (self.beside.moved_m(world, 0..BOWLS), self.tilt_deg(world));
         let limits = self.details.limits;
         let failure = if brought < limits.least_grains {
             Some(format!("{brought} grains in the empty bowl, at least {}", limits.least_grains))
@@ -558,7 +543,7 @@ impl Judge for Scooped {
                 "spilled {spilled} of {all} grains, at most {:.0} %",
                 100.0 * limits.most_spilled_share
             ))
-        } else if self.touched {
+        } else if self.beside.touched {
             Some("touched a thing beside".to_owned())
         } else if moved_m > limits.most_moved_m {
             Some(format!("moved a thing beside by {moved_m:.3} m, at most {}", limits.most_moved_m))

@@ -3,8 +3,8 @@
 use crate::{
     Judge, Mark, PhysicsOptions, Scene, Score, Split, ToolPath, World, WorldError,
     act::{FIRST_FRAME, about, attitude, between},
-    draw::Draw,
-    lists::{Lists, Obstacle},
+    draw::{Draw, STYLES},
+    lists::{Bystanders, Lists, Obstacle, lattice},
     scene,
 };
 use dreamitate_geometry::Pose;
@@ -15,8 +15,6 @@ use std::{
     sync::Arc,
 };
 
-/// Keeps the random numbers of styles apart from those of scenes.
-const STYLES: u64 = 300;
 const GRAIN_HEAP: f64 = 0.80;
 
 /// `config/worlds/sweeping.yaml`.
@@ -296,13 +294,7 @@ pub(crate) fn scene(file: &File, seed: u64, split: Split) -> Result<Scene, World
 fn heap(draw: &mut Draw, details: &Details, radius_m: f64, count: usize) -> Vec<Vector3<f64>> {
     let step = 2.0 * radius_m * 1.04;
     let reach = (details.patch_radius_m / step) as i32 + 2;
-    let mut grid: Vec<Vector2<f64>> = (-reach..=reach)
-        .flat_map(|i| (-reach..=reach).map(move |j| (i, j)))
-        .map(|(i, j)| {
-            let shifted = f64::from(i) + 0.5 * f64::from(j.rem_euclid(2));
-            Vector2::new(shifted * step, f64::from(j) * step * 0.866)
-        })
-        .collect();
+    let mut grid: Vec<Vector2<f64>> = lattice(reach, step).collect();
     grid.sort_by(|a, b| a.norm().total_cmp(&b.norm()));
     let turn = nalgebra::Rotation2::new(draw.within([0.0, PI]));
     let mut places = Vec::new();
@@ -412,16 +404,15 @@ impl Details {
     }
 
     pub fn judge(&self) -> Box<dyn Judge + Send> {
-        Box::new(Swept { details: self.clone(), at_rest: Vec::new(), touched: false })
+        let obstacles = Bystanders::new(0..self.obstacles.len());
+        Box::new(Swept { details: self.clone(), obstacles })
     }
 }
 
 /// Looks where grains end, and whether an obstacle was touched.
 struct Swept {
     details: Details,
-    /// Where the obstacles were at first.
-    at_rest: Vec<Vector3<f64>>,
-    touched: bool,
+    obstacles: Bystanders,
 }
 
 impl Swept {
@@ -436,26 +427,16 @@ impl Swept {
         });
         inside.count() as f64 / count.max(1) as f64
     }
-
-    fn moved_m(&self, world: &World) -> f64 {
-        let moved =
-            |(index, before): (usize, &Vector3<f64>)| (world.thing(index).translation.vector - before).norm();
-        self.at_rest.iter().enumerate().map(moved).fold(0.0, f64::max)
-    }
 }
 
 impl Judge for Swept {
     fn watch(&mut self, world: &World) {
-        let obstacles = 0..self.details.obstacles.len();
-        if self.at_rest.is_empty() {
-            self.at_rest = obstacles.map(|index| world.thing(index).translation.vector).collect();
-        } else {
-            self.touched |= world.tool_touches(obstacles);
-        }
+        self.obstacles.watch(world);
     }
 
     fn score(&self, world: &World) -> Score {
-        let (fraction, moved_m) = (self.fraction(world), self.moved_m(world));
+        let fraction = self.fraction(world);
+        let moved_m = self.obstacles.moved_m(world, 0..self.details.obstacles.len());
         let limits = self.details.limits;
         let failure = if fraction < limits.least_fraction {
             Some(format!(
@@ -463,7 +444,7 @@ impl Judge for Swept {
                 100.0 * fraction,
                 100.0 * limits.least_fraction
             ))
-        } else if self.touched {
+        } else if self.obstacles.touched {
             Some("touched an obstacle".to_owned())
         } else if moved_m > limits.most_moved_m {
             Some(format!("moved an obstacle by {moved_m:.3} m, at most {}", limits.most_moved_m))

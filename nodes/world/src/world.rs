@@ -62,17 +62,20 @@ impl World {
     pub fn with_arms(scene: &Scene, arms: &[(WorldArm, ToolPieces)]) -> Result<Self, WorldError> {
         let mut mjcf = Mjcf::default();
         // First, so that their joints come first.
+        let mut links = Vec::new();
         for (arm, tool) in arms {
-            arm.write_mjcf(tool, &mut mjcf.bodies, &mut mjcf.assets, &mut mjcf.actuators)?;
+            links.extend(arm.write_mjcf(tool, &mut mjcf.bodies, &mut mjcf.assets, &mut mjcf.actuators)?);
         }
         scene.things.iter().for_each(|thing| thing.write_mjcf(&mut mjcf.bodies, &mut mjcf.assets));
         let names = arms.iter().map(|(arm, _)| arm.tool.as_str());
-        let arms: Vec<&WorldArm> = arms.iter().map(|(arm, _)| arm).collect();
-        let mut world = Self::new(scene, &mjcf, names, &arms)?;
-        for (&(first, _), arm) in world.arms.iter().zip(&arms) {
-            world.physics.set_joints(first, &arm.arm.home);
+        let home: Vec<Joints> = arms.iter().map(|(arm, _)| arm.arm.home).collect();
+        let mut world = Self::new(scene, &mjcf, names, &links)?;
+        let mut first = 0;
+        for posture in &home {
+            world.physics.set_joints(first, posture);
+            world.arms.push((first, posture.len()));
+            first += posture.len();
         }
-        let home: Vec<Joints> = arms.iter().map(|arm| arm.arm.home).collect();
         world.hold_arms(&home);
         world.physics.forward();
         Ok(world)
@@ -82,26 +85,14 @@ impl World {
         scene: &Scene,
         mjcf: &Mjcf,
         tools: impl Iterator<Item = &'a str>,
-        arms: &[&WorldArm],
+        links: &[String],
     ) -> Result<Self, WorldError> {
         let physics = Physics::new(&mjcf.text(&scene.options))?;
-        let mut first = 0;
-        let counts = arms.iter().map(|arm| {
-            let count = arm.arm.chain.dof();
-            first += count;
-            (first - count, count)
-        });
-        let mut links = Vec::new();
-        for arm in arms {
-            for link in arm.looks()? {
-                links.push(physics.body(&link.body)?);
-            }
-        }
         Ok(Self {
             things: scene.things.iter().map(|t| physics.body(&t.name)).collect::<Result<_, _>>()?,
             tools: tools.map(|name| physics.body(&format!("tool.{name}"))).collect::<Result<_, _>>()?,
-            links,
-            arms: counts.collect(),
+            links: links.iter().map(|name| physics.body(name)).collect::<Result<_, _>>()?,
+            arms: Vec::new(),
             physics,
             hand_lead_s: scene.options.hand_lead_s,
         })

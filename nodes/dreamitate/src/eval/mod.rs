@@ -5,7 +5,7 @@ mod trial;
 
 use crate::{commands::tool_models, model_command::ModelArgs, outcome::Ending, tracking::ClipTracker};
 use anyhow::{Context, ensure};
-use arm_executor::{arms_of_task, plan_settings};
+use arm_executor::plan_settings;
 use clap::{Args, ValueEnum};
 use dreamer::{Generator, onnx::ModelFolder};
 use dreamitate_config::{ConfigFolder, Task};
@@ -90,12 +90,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
         (None, Dreamer::Poses) => Dreams::Poses,
     };
     let tools = ToolPieces::of_task(&config, &task)?;
-    let configured = arms_of_task(&config, &task)?;
-    let arms: Vec<_> = configured
-        .iter()
-        .map(|arm| WorldArm::new(arm.arm.clone(), arm.tool.clone(), &arm.robot))
-        .zip(tools.iter().map(|(_, pieces)| pieces.clone()))
-        .collect();
+    let arms = WorldArm::of_task(&config, &task)?;
     let pictures = args.out.join("trials");
     if pictures.exists() {
         // Nobody else's folder is emptied.
