@@ -13,6 +13,7 @@ COMMANDS = {
     "finetune": "dreamitate_training.svd.finetune",
     "small": "dreamitate_training.small.train",
     "small-export": "dreamitate_training.small.export",
+    "lerobot": "dreamitate_training.lerobot",
 }
 
 
