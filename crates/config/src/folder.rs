@@ -54,6 +54,11 @@ impl ConfigFolder {
         self.file("robots", name)
     }
 
+    /// The file of a printed board for calibration.
+    pub fn board(&self, name: &str) -> PathBuf {
+        self.file("boards", name)
+    }
+
     fn file(&self, kind: &str, name: &str) -> PathBuf {
         // A path to a file of the user's own is taken as it is.
         let given = Path::new(name);

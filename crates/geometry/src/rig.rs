@@ -3,6 +3,7 @@ use nalgebra::{Translation3, UnitQuaternion, Vector3};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,23 @@ pub struct XyzRpy {
     pub xyz_m: [f64; 3],
     /// Rotations about the fixed x, y and z axes, radians.
     pub rpy_rad: [f64; 3],
+}
+
+impl From<&Pose> for XyzRpy {
+    /// Rounded to 10⁻⁷ m and rad, which is finer than anything is measured.
+    fn from(pose: &Pose) -> Self {
+        // Adding zero makes -0 plain.
+        let rounded = |value: f64| (value * 1e7).round() / 1e7 + 0.0;
+        let (roll, pitch, yaw) = pose.rotation.euler_angles();
+        let t = pose.translation.vector;
+        Self { xyz_m: [t.x, t.y, t.z].map(rounded), rpy_rad: [roll, pitch, yaw].map(rounded) }
+    }
+}
+
+impl fmt::Display for XyzRpy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{xyz_m: {:?}, rpy_rad: {:?}}}", self.xyz_m, self.rpy_rad)
+    }
 }
 
 impl From<XyzRpy> for Pose {
@@ -197,6 +215,38 @@ impl Rig {
         })
     }
 
+    /// The text of a YAML file that [`Self::read`] reads; `about` comes before it as a comment.
+    pub fn to_yaml(&self, about: &str) -> String {
+        use std::fmt::Write;
+        let mut text: String = about.lines().map(|line| format!("# {line}\n")).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "name: {}\ncameras:\n", self.name);
+        for view in View::ALL {
+            let RigCamera { camera, world_from_camera } = self.camera(view);
+            let PinholeCamera { fx_px, fy_px, cx_px, cy_px, width, height } = camera;
+            let _ = write!(
+                text,
+                "  {view}:\n    width: {width}\n    height: {height}\n    fx_px: {fx_px}\n    fy_px: {fy_px}\n    \
+                 cx_px: {cx_px}\n    cy_px: {cy_px}\n    world_from_camera: {}\n",
+                XyzRpy::from(world_from_camera)
+            );
+        }
+        text += if self.arms.is_empty() { "arms: {}\n" } else { "arms:\n" };
+        for (name, ArmMount { robot, joint_prefix, world_from_base }) in &self.arms {
+            let _ = write!(text, "  {name}:\n    robot: {robot}\n");
+            if !joint_prefix.is_empty() {
+                let _ = writeln!(text, "    joint_prefix: {joint_prefix}");
+            }
+            let _ = writeln!(text, "    world_from_base: {world_from_base}");
+        }
+        text += if self.obstacles.is_empty() { "obstacles: []\n" } else { "obstacles:\n" };
+        for Obstacle { name, size_m, world_from_box } in &self.obstacles {
+            let _ =
+                writeln!(text, "  - {{name: {name}, size_m: {size_m:?}, world_from_box: {world_from_box}}}");
+        }
+        text
+    }
+
     /// The camera of a view.
     pub fn camera(&self, view: View) -> &RigCamera {
         match view {
@@ -213,6 +263,26 @@ mod tests {
 
     fn paper() -> Rig {
         Rig::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rigs/paper.yaml"))).unwrap()
+    }
+
+    #[test]
+    fn a_written_rig_is_read_again() {
+        let rig = paper();
+        let text = rig.to_yaml("By a test.\nOn two lines.");
+        assert!(text.starts_with("# By a test.\n# On two lines.\nname: paper\n"), "{text}");
+        let path = std::env::temp_dir().join(format!("written-rig-{}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        let again = Rig::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((again.arms, again.obstacles, again.name), (rig.arms, rig.obstacles, rig.name));
+        for (a, b) in [(again.top, rig.top), (again.side, rig.side)] {
+            assert_eq!(a.camera, b.camera);
+            assert!(a.world_from_camera.rotation.angle_to(&b.world_from_camera.rotation) < 3e-7);
+            assert!(
+                (a.world_from_camera.translation.vector - b.world_from_camera.translation.vector).norm()
+                    < 2e-7
+            );
+        }
     }
 
     fn refused(edit: impl Fn(&str) -> String) -> String {

@@ -12,5 +12,5 @@ mod truth;
 
 pub use dream::{Dream, DreamError, Source, dream};
 pub use generator::{GenerateError, Generator};
-pub use photo_pairs::PhotoPair;
+pub use photo_pairs::{PairLimits, PhotoPair, PhotoPairs};
 pub use truth::truth_message;

@@ -21,17 +21,19 @@ pub struct PhotoPair {
 }
 
 /// The latest pair of a stereo camera's topics.
-pub(crate) struct PhotoPairs {
+pub struct PhotoPairs {
     latest: watch::Receiver<Latest>,
     limits: PairLimits,
 }
 
 /// How far apart and how old two photos may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct PairLimits {
+pub struct PairLimits {
+    /// How far apart two photos may have been taken, seconds.
     pub gap_s: f64,
+    /// How old the older one may be, seconds.
     pub age_s: f64,
-    /// How long a pair is waited for.
+    /// How long a pair is waited for, seconds.
     pub patience_s: f64,
 }
 
@@ -44,6 +46,9 @@ struct Latest {
 
 impl PhotoPairs {
     /// Listens to `camera/{top,side}/image_raw` and `camera_info` as long as the future that is returned is awaited.
+    ///
+    /// # Errors
+    /// The carrier fails, at once or, from the future, later.
     pub fn listen(
         node: &Node,
         limits: PairLimits,

@@ -1,6 +1,7 @@
 //! The command line: the nodes composed in one process, and the offline commands.
 
 mod bench;
+mod calibrate;
 mod commands;
 #[cfg(feature = "world")]
 mod demos;

@@ -3,6 +3,9 @@
 // A panic outside the test functions is a test's failure too.
 #![allow(clippy::unwrap_used)]
 
+mod programs;
+
+use programs::build_all_programs;
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -160,25 +163,6 @@ fn a_rendered_dream_is_tracked_executed_reported_recorded_and_replayed() {
     let output = dreamitate(&["inspect", path(&cut)]);
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("cut short"), "{output:?}");
-}
-
-/// `cargo test` builds this package's program, but not those of the other nodes, which may be missing or old.
-fn build_all_programs() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--workspace", "--bins"]);
-    if cfg!(feature = "world") {
-        cargo.args(["--features", "dreamitate/world"]);
-    }
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    // What cargo tells a test of its package makes build scripts of dependencies run again.
-    for (name, _) in
-        std::env::vars().filter(|(n, _)| n.starts_with("CARGO_PKG") || n.starts_with("CARGO_MANIFEST"))
-    {
-        cargo.env_remove(name);
-    }
-    assert!(cargo.status().unwrap().success());
 }
 
 /// Every node a process of its own: the tracks are those of one process.

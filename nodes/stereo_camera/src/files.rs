@@ -107,6 +107,12 @@ impl PairFiles {
         self.pairs.len()
     }
 
+    /// A pair's name: its files' without the ending; that of a single pair is its top view's.
+    pub fn name(&self, index: usize) -> Option<String> {
+        let [top, _] = self.pairs.get(index)?;
+        Some(top.file_stem()?.to_string_lossy().into_owned())
+    }
+
     /// Reads a pair, or `None` beyond the last.
     ///
     /// # Errors

@@ -1,0 +1,117 @@
+use super::{BoardArgs, measurements::Measurements};
+use crate::outcome::Ending;
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use dreamer::{PairLimits, PhotoPair, PhotoPairs};
+use dreamitate_calibrate::{BoardFinder, Corner};
+use dreamitate_carrier::{Node, NodeArgs, between_processes};
+use dreamitate_geometry::View;
+use image::{RgbImage, imageops};
+use std::{fs, path::PathBuf, time::Duration};
+
+#[derive(Debug, Args)]
+pub(crate) struct PhotographArgs {
+    #[command(flatten)]
+    board: BoardArgs,
+    /// The folder of the pairs; it must be empty or not be there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Pairs to take.
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=500))]
+    count: u32,
+    /// Seconds to wait for a pair in which the board is seen and rests, before giving up.
+    #[arg(long, default_value_t = 60.0)]
+    patience_s: f64,
+}
+
+/// A board that moved further than this between two looks is in motion, px; and it must have moved this far from where
+/// it was photographed last.
+const REST_PX: f64 = 1.0;
+const ELSEWHERE_PX: f64 = 30.0;
+/// As many corners must be seen in each view.
+const LEAST_CORNERS: usize = 12;
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// The board's corners in both views.
+type Seen = [Vec<Corner>; 2];
+
+pub(super) async fn photograph(args: &PhotographArgs) -> anyhow::Result<Ending> {
+    let finder = BoardFinder::new(&args.board.read()?)?;
+    for view in View::ALL {
+        let folder = args.out.join(view.name());
+        ensure!(!folder.exists(), "{} is there already; choose another --out", folder.display());
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let node = Node::open(between_processes()?, NodeArgs::new("calibrate")?)?;
+    let limits = PairLimits { gap_s: 0.02, age_s: 1.0, patience_s: args.patience_s };
+    let (pairs, listening) = PhotoPairs::listen(&node, limits)?;
+    println!(
+        "lay the board on the table for the first pair; then hold it before both cameras, each time elsewhere and otherwise tilted, and let it rest"
+    );
+    tokio::select! {
+        taken = take(args, &finder, &pairs) => taken?,
+        ended = listening => ended?,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; what was taken is in {}", args.out.display()),
+    }
+    Ok(Ending::Done)
+}
+
+async fn take(args: &PhotographArgs, finder: &BoardFinder, pairs: &PhotoPairs) -> anyhow::Result<()> {
+    let (mut before, mut kept): (Option<Seen>, Vec<Seen>) = (None, Vec::new());
+    let mut since = tokio::time::Instant::now();
+    while kept.len() < args.count as usize {
+        if since.elapsed().as_secs_f64() > args.patience_s {
+            bail!("no new pair for {} s; {} are in {}", args.patience_s, kept.len(), args.out.display());
+        }
+        let pair = pairs.pair().await?;
+        let seen = see(finder, &pair);
+        let rests =
+            before.as_ref().is_some_and(|before| moved_px(before, &seen).is_some_and(|px| px < REST_PX));
+        // What shows no common corner is elsewhere.
+        let is_new = kept.iter().all(|kept| moved_px(kept, &seen).is_none_or(|px| px > ELSEWHERE_PX));
+        if rests && is_new && seen.iter().all(|corners| corners.len() >= LEAST_CORNERS) {
+            keep(args, kept.len(), &pair)?;
+            println!("pair {:02}: {} and {} corners", kept.len(), seen[0].len(), seen[1].len());
+            kept.push(seen.clone());
+            since = tokio::time::Instant::now();
+        }
+        before = Some(seen);
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+fn see(finder: &BoardFinder, pair: &PhotoPair) -> Seen {
+    let corners = |image: &RgbImage| finder.find(&imageops::grayscale(image));
+    [corners(&pair.photos.top), corners(&pair.photos.side)]
+}
+
+/// Writes a pair, and with the first what the cameras say of themselves.
+fn keep(args: &PhotographArgs, index: usize, pair: &PhotoPair) -> anyhow::Result<()> {
+    for (view, image) in View::ALL.into_iter().zip([&pair.photos.top, &pair.photos.side]) {
+        let file = args.out.join(view.name()).join(format!("{index:02}.png"));
+        image.save(&file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if index == 0 {
+        let cameras = View::ALL.map(|view| (view.name().to_owned(), (&pair.cameras[view.index()]).into()));
+        let measured =
+            Measurements { table: Some("00".to_owned()), cameras: cameras.into(), ..Measurements::default() };
+        let file = args.out.join("measurements.yaml");
+        fs::write(&file, serde_yaml_ng::to_string(&measured)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// The largest distance between places of the same corner, px; `None` without one.
+fn moved_px(before: &Seen, now: &Seen) -> Option<f64> {
+    before
+        .iter()
+        .zip(now)
+        .flat_map(|(before, now)| {
+            before.iter().flat_map(move |a| {
+                now.iter().filter(|b| b.id == a.id).map(move |b| (a.pixel - b.pixel).norm())
+            })
+        })
+        .max_by(f64::total_cmp)
+}
