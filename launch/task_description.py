@@ -52,12 +52,16 @@ def launch_description(task):
         argument('dream_dir', '', 'Folder of the dream, for dream_source:=recorded'),
         argument('model_dir', str(SHARE / 'models' / task), 'Folder of the video model, for dream_source:=onnx'),
         argument('camera_source', 'files', 'Where a video model has its photos from: files in the folder photos, two '
-                 'RealSense cameras, or topics of a camera driver: camera/{top,side}/image_raw and camera_info',
-                 ['files', 'realsense', 'topics']),
+                 'RealSense cameras, topics of a camera driver, or the bag camera_bag',
+                 ['files', 'realsense', 'topics', 'bag']),
         argument('photos', '', 'Folder with top.png and side.png, or numbered pairs in top/ and side/'),
         argument('top_device', '', 'Of camera_source:=realsense: the top camera\'s serial number, or a .bag that '
                  'librealsense recorded'),
         argument('side_device', '', 'The same for the side camera'),
+        argument('camera_bag', '', 'Of camera_source:=bag: the bag'),
+        argument('top_topic', '', 'Of camera_source:=topics and bag: the top camera\'s images, with camera_info beside '
+                 'them; empty: camera/top/image_raw, which the dreamer reads without a node in between'),
+        argument('side_topic', '', 'The same for the side camera'),
         argument('seed', '0', f'Seed of the first dream, 0 to {LARGEST_SEED}'),
         argument('dreamer_host', 'local', 'Host of the dreamer. With another than local none is started here, and the '
                  'command to be run there is printed'),
@@ -120,7 +124,7 @@ class TaskProcesses:
             *self._dreamer(),
             *(self._node('tool_tracker', {'view': view}, name=f'tool_tracker_{view}') for view in VIEWS),
             self._node('pose_fusion', {}),
-            self._node('scene_markers', {}),
+            self._node('scene_markers', {'overlay': self.rviz}),
             *(self._arms() if self.driver != 'none' else []),
             *self._recorder(),
             *([self._rviz()] if self.rviz else []),
@@ -166,10 +170,29 @@ class TaskProcesses:
         if self.source == 'onnx' and self.given('camera_source') == 'realsense':
             devices = {name: self._device(name) for name in ('top_device', 'side_device')}
             actions.append(self._node('stereo_camera', {'source': 'realsense', 'rig': self.rig, **devices}, of_task=False))
+        if self.source == 'onnx' and self.given('camera_source') in ('topics', 'bag'):
+            actions += self._recorded_cameras()
         if self.local:
             return [*actions, self._node('dreamer', parameters)]
         command = self._dreamer_command({'task': self.task, **parameters})
         return [*actions, LogInfo(msg=f'run the dreamer on {self.given("dreamer_host")}: {command}')]
+
+    def _recorded_cameras(self):
+        """The node that joins another driver's pictures, or a bag's, to pairs."""
+        source = self.given('camera_source')
+        topics = {name: self.given(name) for name in ('top_topic', 'side_topic') if self.given(name)}
+        if source == 'topics' and not topics:
+            return []
+        if source == 'topics' and len(topics) == 1:
+            raise ValueError('top_topic and side_topic go together')
+        bag = {'bag': self._bag()} if source == 'bag' else {}
+        return [self._node('stereo_camera', {'source': source, 'rig': self.rig, **topics, **bag}, of_task=False)]
+
+    def _bag(self):
+        bag = Path(self.given('camera_bag'))
+        if not self.given('camera_bag') or not bag.exists():
+            raise ValueError(f'camera_bag:={self.given("camera_bag")} must be a bag that exists')
+        return str(bag.resolve())
 
     def _device(self, name):
         """A camera, with an underscore before a serial number: ROS would take it for a number."""

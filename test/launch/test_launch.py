@@ -30,6 +30,9 @@ ARGUMENTS = {
     'model and cameras': {**MODEL, 'camera_source': 'topics', 'robot_driver': 'none'},
     'model and RealSense': {**MODEL, 'camera_source': 'realsense', 'top_device': '104122060901',
                             'side_device': 'side.bag', 'robot_driver': 'none'},
+    'model and a driver\'s topics': {**MODEL, 'camera_source': 'topics', 'top_topic': '/camera_a/color/image_raw',
+                                     'side_topic': '/camera_b/color/image_raw', 'robot_driver': 'none'},
+    'model and a bag': {**MODEL, 'camera_source': 'bag', 'camera_bag': str(ROOT / 'docs'), 'robot_driver': 'none'},
     'real': {'sim': 'false', **MODEL},
     'real, drivers without namespaces': {'sim': 'false', **MODEL, **UR_DRIVER, 'confirm': 'false'},
     'namespace': {'namespace': 'cell', 'record': 'bag_of_a_test'},
@@ -174,6 +177,10 @@ def test_photos_are_published_for_a_model_alone():
     camera = nodes(launched('rotation', ARGUMENTS['model and RealSense']))['/stereo_camera']
     # As realsense-ros has it: without the underscore ROS would take the serial number for a number.
     assert camera.values['top_device'] == '_104122060901' and camera.values['side_device'] == 'side.bag'
+    camera = nodes(launched('rotation', ARGUMENTS['model and a driver\'s topics']))['/stereo_camera']
+    assert camera.values['source'] == 'topics' and camera.values['side_topic'] == '/camera_b/color/image_raw'
+    camera = nodes(launched('rotation', ARGUMENTS['model and a bag']))['/stereo_camera']
+    assert camera.values['source'] == 'bag' and camera.values['bag'] == str(ROOT / 'docs')
     for arguments in (ARGUMENTS['model and cameras'], ARGUMENTS['recorded'], {}):
         assert '/stereo_camera' not in nodes(launched('rotation', arguments))
 
@@ -240,7 +247,9 @@ def test_the_environment_may_name_the_configuration(tmp_path):
     ({'sim': 'yes'}, ['sim', 'yes', 'true', 'false']),
     ({'dream_source': 'video'}, ['dream_source', 'video', 'rendered', 'recorded', 'onnx']),
     ({'robot_driver': 'gazebo'}, ['robot_driver', 'gazebo', 'simulated', 'real', 'none']),
-    ({'camera_source': 'webcam'}, ['camera_source', 'webcam', 'files', 'realsense', 'topics']),
+    ({'camera_source': 'webcam'}, ['camera_source', 'webcam', 'files', 'realsense', 'topics', 'bag']),
+    ({**MODEL, 'camera_source': 'topics', 'top_topic': '/a/image_raw'}, ['top_topic and side_topic']),
+    ({**MODEL, 'camera_source': 'bag', 'camera_bag': '/no/such'}, ['camera_bag:=/no/such', 'bag that exists']),
     ({**MODEL, 'camera_source': 'realsense', 'top_device': '1'}, ['side_device', 'serial number', '.bag']),
     ({'confirm': 'maybe'}, ['confirm', 'maybe', 'true', 'false']),
     ({'rviz': '1'}, ['rviz', "'true', 'false'"]),
