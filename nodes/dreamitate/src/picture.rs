@@ -1,41 +1,16 @@
 //! Pictures of a run: frames with the tool's outline, and the sheet of them.
 
 use crate::observe::Observed;
-use dreamitate_geometry::{Pose, View};
-use dreamitate_render::{ToolModel, visible_edges};
-use dreamitate_track::Status;
-use image::{Rgb, RgbImage};
-
-/// Colours of the tools, in the order of the task's tools.
-pub(crate) const COLOURS: [[u8; 3]; 4] = [[59, 130, 246], [249, 115, 22], [34, 197, 94], [217, 70, 239]];
-/// Where a pose is not accepted.
-const REJECTED: [u8; 3] = [239, 68, 68];
-/// Length of the drawn axes, metres.
-const AXIS_M: f64 = 0.05;
+use dreamitate_geometry::View;
+use dreamitate_render::ToolModel;
+use image::RgbImage;
+use scene_markers::draw_pose;
 
 /// Width of a frame in a sheet.
 const SHEET_FRAME_WIDTH_PX: u32 = 384;
 
-/// The ends of a pose's axes in a picture, the origin first; `None` behind the camera.
-pub(crate) fn axes_px(observed: &Observed, view: View, camera_from_tool: &Pose) -> Option<[[f64; 2]; 4]> {
-    let camera = &observed.clip.view(view).camera;
-    let mut ends = [[0.0; 2]; 4];
-    for (end, offset) in
-        ends.iter_mut().zip([[0.0; 3], [AXIS_M, 0.0, 0.0], [0.0, AXIS_M, 0.0], [0.0, 0.0, AXIS_M]])
-    {
-        let pixel = camera.project(&(camera_from_tool * nalgebra::Point3::from(offset)))?;
-        *end = [pixel.x, pixel.y];
-    }
-    Some(ends)
-}
-
 /// A frame of a view with the tools' outlines and axes as that view's tracker has them.
-pub(crate) fn overlay(
-    observed: &Observed,
-    tools: &[(String, ToolModel)],
-    view: View,
-    frame: usize,
-) -> RgbImage {
+fn overlay(observed: &Observed, tools: &[(String, ToolModel)], view: View, frame: usize) -> RgbImage {
     let picture = observed.clip.view(view);
     let mut image = picture.frames[frame].clone();
     for (index, (name, model)) in tools.iter().enumerate() {
@@ -43,20 +18,7 @@ pub(crate) fn overlay(
         else {
             continue;
         };
-        if pose.status == Status::Lost {
-            continue;
-        }
-        let accepted = pose.status == Status::Accepted;
-        let colour = if accepted { COLOURS[index % COLOURS.len()] } else { REJECTED };
-        for [from, to] in visible_edges(&model.mesh, &picture.camera, &pose.camera_from_tool) {
-            draw_line(&mut image, from, to, colour);
-        }
-        if let Some([origin, x, y, z]) = axes_px(observed, view, &pose.camera_from_tool).filter(|_| accepted)
-        {
-            for (end, colour) in [(x, [255, 70, 70]), (y, [70, 220, 70]), (z, [90, 140, 255])] {
-                draw_line(&mut image, origin, end, colour);
-            }
-        }
+        draw_pose(&mut image, &picture.camera, &model.mesh, pose, index);
     }
     image
 }
@@ -82,19 +44,4 @@ pub(crate) fn sheet(
         }
     }
     sheet
-}
-
-/// Draws a line two pixels wide.
-fn draw_line(image: &mut RgbImage, from: [f64; 2], to: [f64; 2], colour: [u8; 3]) {
-    let steps = (to[0] - from[0]).hypot(to[1] - from[1]).ceil().clamp(1.0, 4000.0) as usize;
-    for step in 0..=steps {
-        let t = step as f64 / steps as f64;
-        let (x, y) = (from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1]));
-        for (dx, dy) in [(0.0, 0.0), (0.5, 0.5)] {
-            let (px, py) = ((x + dx).round(), (y + dy).round());
-            if px >= 0.0 && py >= 0.0 && px < f64::from(image.width()) && py < f64::from(image.height()) {
-                image.put_pixel(px as u32, py as u32, Rgb(colour));
-            }
-        }
-    }
 }

@@ -1,19 +1,21 @@
-//! The node: tracks, trajectories and plans in; markers and paths out.
+//! The node: tracks, trajectories and plans in; markers, paths and the dream with the tracked tools out.
 
-use crate::{Scene, SceneTool};
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Qos, Subscription};
+use crate::{Scene, SceneTool, draw_pose};
+use anyhow::Context;
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos, Subscription};
+use dreamitate_clip::{StereoClip, clip_from_message, image_to_message};
 use dreamitate_config::{ConfigFolder, Task, TaskTool};
-use dreamitate_geometry::{Pose, View};
+use dreamitate_geometry::{Pose, View, camera_frame};
 use dreamitate_kinematics::Chain;
 use dreamitate_motion::{RobotConfig, ToolMount};
 use dreamitate_msgs::{
-    Message, dreamitate_msgs as msgs, moveit_msgs::DisplayTrajectory, nav_msgs::Path,
-    visualization_msgs::MarkerArray,
+    Message, builtin_interfaces::Time, dreamitate_msgs as msgs, moveit_msgs::DisplayTrajectory,
+    nav_msgs::Path, sensor_msgs::Image, visualization_msgs::MarkerArray,
 };
 use dreamitate_render::ToolModel;
 use dreamitate_track::{fused_from_message, track_from_message};
 use nalgebra::Point3;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// Frames for which the tools rest at the end before they set out again.
@@ -36,16 +38,21 @@ struct PlannedArm {
 /// Runs the node until it is dropped.
 ///
 /// Publishes `visualization_marker_array`, in which the tools move along their trajectories again and again, and
-/// `trajectory/{tool}/path`.
+/// `trajectory/{tool}/path`; with `overlay` also the dream's frames with the tools' outlines as each view's tracker found
+/// them, over and over and in step with the markers, on `dream/{top,side}/overlay`.
 ///
 /// # Errors
 /// A parameter, the task or one of its files is wrong, or the carrier fails.
 pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
-    let (task, config_dir) = node.declare_parameters(|p| {
+    let (task, config_dir, overlay) = node.declare_parameters(|p| {
         Ok((
             p.declare(Declaration::text("task", "rotation").about("task whose tools are shown"))?,
             p.declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            p.declare(
+                Declaration::new("overlay", false)
+                    .about("Publish the dream's frames with the tools' outlines in a loop"),
+            )?,
         ))
     })?;
     let config = ConfigFolder::of_parameter(&config_dir);
@@ -78,6 +85,8 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             plan: Vec::new(),
         });
     }
+    let mut clips = overlay.then(|| node.subscribe("dream/clip", Qos::latched())).transpose()?;
+    let mut dream = overlay.then(|| Overlay::open(&node)).transpose()?;
     let markers = node.publisher("visualization_marker_array", Qos::latched())?;
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(task.frame_period_s));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -85,6 +94,9 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     loop {
         tokio::select! {
             Some((index, news)) = news.recv() => {
+                if let (Some(dream), News::Track(view, track)) = (&mut dream, &news) {
+                    dream.tracked.insert((index, *view), track.clip_id.clone());
+                }
                 match take(&mut scene.tools[index], &task, arms[index].as_ref(), news) {
                     Ok(true) => {
                         paths[index].publish(&scene.tools[index].path())?;
@@ -94,12 +106,85 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                     Err(error) => tracing::warn!("{} is shown as before: {error:#}", scene.tools[index].name),
                 }
             }
+            Some(clip) = next_clip(&mut clips) => {
+                match clip {
+                    Ok(clip) => {
+                        if let Some(dream) = &mut dream {
+                            dream.clip = Some(clip);
+                        }
+                        frame = 0;
+                    }
+                    Err(error) => tracing::warn!("the dream is not shown: {error:#}"),
+                }
+            }
             _ = ticks.tick() => {
+                if let Some(dream) = &dream {
+                    dream.publish(&scene, frame)?;
+                }
                 markers.publish(&MarkerArray { markers: scene.markers(frame) })?;
-                frame = if frame >= scene.last_frame() + REST { 0 } else { frame + 1 };
+                let last = scene.last_frame().max(dream.as_ref().map_or(0, Overlay::last_frame));
+                frame = if frame >= last + REST { 0 } else { frame + 1 };
             }
         }
     }
+}
+
+/// The dream's frames with the tools in them.
+struct Overlay {
+    clip: Option<StereoClip>,
+    /// The clip of which a tool's latest track in a view is.
+    tracked: BTreeMap<(usize, View), String>,
+    images: [Publisher<Image>; 2],
+}
+
+impl Overlay {
+    fn open(node: &Node) -> anyhow::Result<Self> {
+        let images = [
+            node.publisher("dream/top/overlay", Qos::sensor_data())?,
+            node.publisher("dream/side/overlay", Qos::sensor_data())?,
+        ];
+        Ok(Self { clip: None, tracked: BTreeMap::new(), images })
+    }
+
+    fn last_frame(&self) -> usize {
+        self.clip.as_ref().map_or(0, |clip| clip.frame_count().saturating_sub(1))
+    }
+
+    /// A frame; after the last one, that.
+    fn publish(&self, scene: &Scene, frame: usize) -> anyhow::Result<()> {
+        let Some(clip) = &self.clip else { return Ok(()) };
+        let frame = frame.min(self.last_frame());
+        let stamp = Time::now();
+        for (view, publisher) in View::ALL.into_iter().zip(&self.images) {
+            let seen = clip.view(view);
+            let Some(mut image) = seen.frames.get(frame).cloned() else { continue };
+            for (index, tool) in scene.tools.iter().enumerate() {
+                if self.tracked.get(&(index, view)) != Some(&clip.id) {
+                    continue;
+                }
+                let track = tool.views.iter().find(|(of, ..)| *of == view).map(|(.., track)| track);
+                if let Some(pose) = track.and_then(|track| track.at(frame)) {
+                    draw_pose(&mut image, &seen.camera, &tool.mesh, pose, index);
+                }
+            }
+            publisher.publish(&image_to_message(&image, &camera_frame(view), stamp.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The next dream; waits for ever where none is wanted.
+async fn next_clip(clips: &mut Option<Subscription<msgs::StereoClip>>) -> Option<anyhow::Result<StereoClip>> {
+    let Some(clips) = clips else { return std::future::pending().await };
+    let message = clips.recv().await?;
+    Some(
+        async {
+            Ok(tokio::task::spawn_blocking(move || clip_from_message(message?).map_err(anyhow::Error::from))
+                .await
+                .context("decoding ended early")??)
+        }
+        .await,
+    )
 }
 
 /// Hands on what a subscription brings.

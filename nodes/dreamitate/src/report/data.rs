@@ -1,11 +1,6 @@
 //! The data of the report, in the form in which its page reads them.
 
-use crate::{
-    observe::Observed,
-    outcome::Ending,
-    picture::{COLOURS, axes_px},
-    summary::truth_errors,
-};
+use crate::{observe::Observed, outcome::Ending, summary::truth_errors};
 use arm_executor::{ArmSummary, ExecutionSummary};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dreamitate_config::Task;
@@ -14,6 +9,7 @@ use dreamitate_motion::ArmTask;
 use dreamitate_render::{ToolModel, visible_edges};
 use dreamitate_track::{FusedTrack, Status};
 use image::{RgbImage, codecs::jpeg::JpegEncoder};
+use scene_markers::{TOOL_COLOURS, axes_px};
 use serde_json::{Value, json};
 
 const JPEG_QUALITY: u8 = 85;
@@ -76,7 +72,7 @@ pub(crate) fn plan_report(
     summary: &ExecutionSummary,
 ) -> Value {
     let tools = task.tools.iter().zip(models).zip(arms).enumerate().map(|(index, ((tool, model), arm))| {
-        let [r, g, b] = COLOURS[index % COLOURS.len()];
+        let [r, g, b] = TOOL_COLOURS[index % TOOL_COLOURS.len()];
         let fused = arm.waypoints.iter().zip(&arm.frames).map(|(waypoint, frame)| {
             json!({
                 "frame": frame,
@@ -168,7 +164,7 @@ fn motion_figures(execution: &ExecutionSummary) -> Vec<Value> {
 }
 
 fn tool(observed: &Observed, index: usize, name: &str, model: &ToolModel) -> Value {
-    let [r, g, b] = COLOURS[index % COLOURS.len()];
+    let [r, g, b] = TOOL_COLOURS[index % TOOL_COLOURS.len()];
     let per_view = |each: &dyn Fn(View) -> Value| json!({ "top": each(View::Top), "side": each(View::Side) });
     let tracked = |view: View| observed.view_tracks.get(name).map(|views| &views[view.index()]);
     let overlays = per_view(&|view| {
@@ -182,7 +178,7 @@ fn tool(observed: &Observed, index: usize, name: &str, model: &ToolModel) -> Val
                     "frame": pose.frame,
                     "accepted": pose.status == Status::Accepted,
                     "outline": visible_edges(&model.mesh, camera, &pose.camera_from_tool),
-                    "axes": axes_px(observed, view, &pose.camera_from_tool)?,
+                    "axes": axes_px(camera, &pose.camera_from_tool)?,
                 }))
             })
             .collect()
