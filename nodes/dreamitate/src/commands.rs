@@ -2,6 +2,7 @@
 
 use crate::{
     bench::{BenchCommand, bench},
+    calibrate::{CalibrateCommand, calibrate},
     expectations::{Expectations, Replayed, Verdict},
     graph::{Dreams, Generated, GraphOptions, Processes, compose, nodes},
     ik_command::{IkArgs, ik},
@@ -62,6 +63,11 @@ enum Command {
     Ik(IkArgs),
     /// Find how a tool sits on its flange from measurements, and write it to the tool's file.
     Mount(MountArgs),
+    /// Find where cameras and arms stand from pictures of a printed board, and write a rig's file.
+    Calibrate {
+        #[command(subcommand)]
+        command: CalibrateCommand,
+    },
     /// Look at a video model: whether its folder is whole, and how fast it is here.
     Model {
         #[command(subcommand)]
@@ -127,6 +133,10 @@ struct RunArgs {
     /// and ends when the last one leaves.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8765")]
     live: Option<SocketAddr>,
+    /// Let a world with physics take the place of cameras and simulated arms, its scene drawn from this seed; without a model
+    /// its scripted expert dreams. Needs a program with MuJoCo, which ./eval builds.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["dream", "photos"], value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
+    world: Option<u64>,
     /// Let the simulated arms run as fast as they can instead of in real time.
     #[arg(long)]
     fast: bool,
@@ -139,10 +149,10 @@ struct LaunchArgs {
     #[command(flatten)]
     run: RunArgs,
     /// The model's photos come from another program, on camera/{top,side}/image_raw and camera_info.
-    #[arg(long, requires = "model", conflicts_with = "photos")]
+    #[arg(long, requires = "model", conflicts_with_all = ["photos", "world"])]
     cameras: bool,
     /// The dreamer is started elsewhere, on another host perhaps; the run asks it for a dream.
-    #[arg(long, conflicts_with_all = ["dream", "model"])]
+    #[arg(long, conflicts_with_all = ["dream", "model", "world"])]
     remote_dreamer: bool,
 }
 
@@ -197,6 +207,7 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Replay(args) => replay(args).await,
                 Command::Plan(args) => plan(&args),
                 Command::Mount(args) => mount(&args),
+                Command::Calibrate { command } => calibrate(&command).await,
                 Command::Model { command } => model(&command),
                 Command::Bench { command } => bench(&command),
                 Command::Ik(args) => ik(&args),
@@ -241,6 +252,7 @@ impl GraphArgs {
             arms,
             time_factor,
             loop_view: false,
+            world: None,
         }
     }
 }
@@ -250,6 +262,10 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
     let models = tool_models(&task)?;
     if args.model.is_none() && args.sampling.given() {
         bail!("--provider, --threads, --steps, --guidance and --decode-frames go with --model");
+    }
+    #[cfg(not(feature = "world"))]
+    if args.world.is_some() {
+        bail!("{}", crate::graph::NO_PHYSICS);
     }
     for input in [&args.dream, &args.model, &args.photos].into_iter().flatten() {
         keep_apart(input, &args.out)?;
@@ -261,6 +277,7 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
             let photos = match (&args.photos, carriage) {
                 (Some(photos), _) => Some(photos.clone()),
                 (None, Carriage::Processes { cameras: true, .. }) => None,
+                (None, _) if args.world.is_some() => None,
                 (None, _) => Some(photograph(&task, args.seed, &args.out.join("photos"))?),
             };
             let parameters = args.sampling.parameters();
@@ -269,10 +286,12 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
         (None, None) if matches!(carriage, Carriage::Processes { remote_dreamer: true, .. }) => {
             Dreams::Elsewhere
         }
+        (None, None) if args.world.is_some() => Dreams::Oracle,
         (None, None) => Dreams::Rendered { seed: args.seed },
     };
     let mut options = args.graph.options(&args.task, dreams, true, if args.fast { 0.0 } else { 1.0 });
     options.loop_view = args.live.is_some();
+    options.world = args.world;
 
     let carrier: Arc<dyn Carrier> = match carriage {
         Carriage::Here => Arc::new(Local::new()),
@@ -546,6 +565,11 @@ fn print_run(out: &Path, observed: &Observed, messages: u64) {
     }
     if let Some(execution) = &observed.execution {
         println!("{:<18} {:?}: {}", "execution", execution.outcome, execution.message);
+    }
+    if let Some(score) = &observed.world {
+        let figures = score.figures.iter().map(|(name, value)| format!("{name} {value:.3}"));
+        let verdict = score.failure.clone().unwrap_or_else(|| "done".to_owned());
+        println!("{:<18} {verdict} ({})", "task", figures.collect::<Vec<_>>().join(", "));
     }
     println!("{:<18} {} ({messages} messages in its bag)", "report", out.join("report.html").display());
     if let Some(peak_mb) = peak_memory_mb() {

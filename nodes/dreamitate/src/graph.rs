@@ -25,6 +25,8 @@ pub(crate) struct GraphOptions {
     pub time_factor: f64,
     /// Whether the dream is shown over and over.
     pub loop_view: bool,
+    /// The seed of a world with physics, whose cameras and arms take part.
+    pub world: Option<u64>,
 }
 
 /// Where dreams come from.
@@ -36,9 +38,16 @@ pub(crate) enum Dreams {
     },
     /// A video model dreams from photos.
     Generated(Generated),
+    /// A scripted expert of the world dreams.
+    Oracle,
     /// Somebody else publishes `dream/clip`.
     Elsewhere,
 }
+
+/// What is said where a world is asked for and there is none.
+#[cfg(not(feature = "world"))]
+pub(crate) const NO_PHYSICS: &str =
+    "this program was built without physics; build it with `--features dreamitate/world`, as ./eval does";
 
 /// How often photos from files are published, seconds.
 const PHOTO_PERIOD_S: f64 = 4.0;
@@ -62,7 +71,11 @@ enum Program {
     SimulatedArm,
     ArmExecutor,
     SceneMarkers,
+    World,
 }
+
+/// Simulated seconds a second in a world that need not keep real time: what its physics manages with some grains.
+const FAST_WORLD: f64 = 4.0;
 
 /// One node of the graph.
 #[derive(Clone, Debug)]
@@ -111,8 +124,16 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
             more.extend(parameters.iter().cloned());
             Some(more)
         }
-        Dreams::Elsewhere => None,
+        Dreams::Oracle | Dreams::Elsewhere => None,
     };
+    if let Some(seed) = options.world {
+        let mut more = common();
+        more.push(("seed", seed.to_string()));
+        more.push(("oracle", matches!(options.dreams, Dreams::Oracle).to_string()));
+        let time_factor = if options.time_factor > 0.0 { options.time_factor } else { FAST_WORLD };
+        more.push(("time_factor", format!("{time_factor:?}")));
+        list.push(node(Program::World, "world", "", more));
+    }
     if let Some(mut more) = dream {
         more.extend(common());
         more.push(("autostart", "false".to_owned()));
@@ -128,8 +149,10 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     more.push(("fusion", options.fusion.clone()));
     list.push(node(Program::PoseFusion, "pose_fusion", "", more));
     if options.arms {
-        list.push(node(Program::SceneMarkers, "scene_markers", "", common()));
-        for tool in &task.tools {
+        let mut more = common();
+        more.push(("overlay", options.loop_view.to_string()));
+        list.push(node(Program::SceneMarkers, "scene_markers", "", more));
+        for tool in task.tools.iter().filter(|_| options.world.is_none()) {
             let more = vec![
                 ("config_dir", config_dir.display().to_string()),
                 ("rig", task.rig.name.clone()),
@@ -180,6 +203,7 @@ impl NodeSpec {
             Program::SimulatedArm => "simulated_arm",
             Program::ArmExecutor => "arm_executor",
             Program::SceneMarkers => "scene_markers",
+            Program::World => "world",
         }
     }
 }
@@ -204,6 +228,10 @@ pub(crate) fn compose(
                 Program::SimulatedArm => arm_executor::simulated_node::run(carrier, args).await,
                 Program::ArmExecutor => arm_executor::node::run(carrier, args).await,
                 Program::SceneMarkers => scene_markers::node::run(carrier, args).await,
+                #[cfg(feature = "world")]
+                Program::World => world::node::run(carrier, args).await,
+                #[cfg(not(feature = "world"))]
+                Program::World => Err(anyhow::anyhow!("{NO_PHYSICS}")),
             };
             result.with_context(|| format!("the node {name} stopped"))
         });

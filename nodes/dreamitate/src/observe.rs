@@ -13,6 +13,7 @@ use dreamitate_msgs::{
 };
 use dreamitate_track::{FusedTrack, ToolTrack, fused_from_message, track_from_message};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -29,8 +30,20 @@ pub(crate) struct Observed {
     /// Rendered dreams know the truth.
     pub truth: BTreeMap<String, FusedTrack>,
     pub execution: Option<ExecutionSummary>,
+    /// How the task stands in a world with physics, where there is one.
+    pub world: Option<TaskScore>,
     /// Stages and their seconds.
     pub stages: Vec<(&'static str, f64)>,
+}
+
+/// What a world says of its task on `world/score`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TaskScore {
+    pub success: bool,
+    /// What was measured: names with their units, and values.
+    pub figures: Vec<(String, f64)>,
+    /// What was missing, if the task was not done.
+    pub failure: Option<String>,
 }
 
 /// The subscriptions of an observer, made before anything is published.
@@ -40,6 +53,7 @@ pub(crate) struct Observer {
     details: Vec<(String, Subscription<msgs::ToolTrajectory>)>,
     truths: Vec<(String, Subscription<msgs::ToolTrajectory>)>,
     execution: Subscription<std_msgs::String>,
+    scores: Subscription<std_msgs::String>,
 }
 
 /// The nodes that are watched; one that ends ends the watching.
@@ -53,6 +67,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A video model of full size takes minutes for a step on a processor, and more to load.
 const STEP_PATIENCE: Duration = Duration::from_secs(1800);
 
+/// How long a world is watched after the arms.
+const SETTLE: Duration = Duration::from_millis(1500);
+
 impl Observer {
     pub fn new(node: &Node, task: &Task) -> anyhow::Result<Self> {
         let latched = Qos::latched();
@@ -62,6 +79,7 @@ impl Observer {
             details: Vec::new(),
             truths: Vec::new(),
             execution: node.subscribe("execution/summary", latched)?,
+            scores: node.subscribe("world/score", latched)?,
         };
         for tool in task.tools.iter().map(|tool| tool.name.clone()) {
             let [top, side] = View::ALL.map(|view| node.subscribe(&format!("track/{view}/{tool}"), latched));
@@ -150,6 +168,14 @@ impl Observer {
             };
             stages.push(("plan and execute", clock.elapsed().as_secs_f64()));
         }
+        // What was pushed comes to rest.
+        let mut world = None;
+        if self.scores.try_recv().is_some() {
+            tokio::time::sleep(SETTLE).await;
+            while let Some(score) = self.scores.try_recv() {
+                world = Some(serde_json::from_str(&score?.data)?);
+            }
+        }
         let mut truth = BTreeMap::new();
         for (tool, subscription) in &mut self.truths {
             if let Some(message) = subscription.try_recv() {
@@ -157,7 +183,7 @@ impl Observer {
             }
         }
         progress.done();
-        Ok(Observed { clip, view_tracks, fused, truth, execution, stages })
+        Ok(Observed { clip, view_tracks, fused, truth, execution, world, stages })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `summary.json`: a run in numbers.
 
-use crate::observe::Observed;
+use crate::observe::{Observed, TaskScore};
 use arm_executor::DeviationSummary;
 use dreamitate_geometry::rotation_angle_rad;
 use dreamitate_track::{FusedTrack, Outcome};
@@ -20,6 +20,9 @@ pub(crate) struct Summary {
     arms: BTreeMap<String, ArmFigures>,
     clearance_between_arms_m: Option<f64>,
     clearance_tool_table_m: Option<f64>,
+    /// In a world with physics: whether the task was done, and what was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    world: Option<TaskScore>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +114,7 @@ impl Summary {
                 .collect(),
             clearance_between_arms_m: clearance.and_then(|c| c.arms_m),
             clearance_tool_table_m: clearance.and_then(|c| c.tool_table_m),
+            world: observed.world.clone(),
         }
     }
 }

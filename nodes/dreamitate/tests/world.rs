@@ -42,6 +42,18 @@ fn each_task_is_dreamt_tracked_executed_and_done() {
     }
 }
 
+/// All nodes in one process, with the world in the place of cameras and simulated arms.
+#[test]
+fn the_graph_does_the_task_in_a_world() {
+    let out = tempfile::tempdir().unwrap();
+    let said = dreamitate(&["run", "rotation", "--world", "1", "--fast"], out.path());
+    assert!(said.contains("execution          Executed") && said.contains("turned_deg"), "{said}");
+    let summary = json(&out.path().join("summary.json"));
+    assert_eq!(summary["world"]["success"], true, "{summary}");
+    assert!(summary["world"]["figures"][0][1].as_f64().unwrap() >= 25.0, "{summary}");
+    assert_eq!(summary["outcome"], "executed");
+}
+
 #[test]
 fn a_trial_is_repeated_by_its_seed_alone() {
     let outcome = |args: &[&str], seed: u64| {

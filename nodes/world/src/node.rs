@@ -1,19 +1,34 @@
 //! The world as a node: cameras and arms that nobody can tell from real ones.
 //!
 //! It publishes `camera/{top,side}/image_raw` and `camera_info`, and serves each arm's FollowJointTrajectory, joint states
-//! and frames in the arm's namespace, as `stereo_camera` and the arms' drivers do. Its diagnostics say how the task stands.
+//! and frames in the arm's namespace, as `stereo_camera` and the arms' drivers do. `world/score` says how the task stands.
+//! With `oracle` it also serves the action `dream` as a dreamer does: with what a scripted expert does from here on,
+//! filmed with the flaws of dreams.
 
-use crate::{Cinema, Judge, Moment, Scene, Split, World, WorldArm};
-use anyhow::{Context, ensure};
+use crate::{Cinema, Hands, Judge, Moment, Scene, Split, ToolPieces, World, WorldArm};
+use anyhow::{Context, bail, ensure};
 use arm_executor::simulated_node;
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, ParameterError, ParameterSet};
+use dreamitate_carrier::{
+    Carrier, Declaration, Goal, Node, NodeArgs, Outcome, ParameterError, ParameterSet, Publisher, Qos,
+};
+use dreamitate_clip::clip_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
 use dreamitate_kinematics::Joints;
 use dreamitate_motion::{JointSample, TrajectoryPoint};
-use dreamitate_msgs::builtin_interfaces::Time;
+use dreamitate_msgs::{
+    builtin_interfaces::Time,
+    dreamitate_msgs::{Dream, DreamResult, StereoClip},
+    std_msgs,
+};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use stereo_camera::node::CameraTopics;
 use tokio::task::JoinSet;
 
@@ -24,6 +39,7 @@ struct Parameters {
     split: String,
     camera_rate_hz: f64,
     time_factor: f64,
+    oracle: bool,
 }
 
 impl Parameters {
@@ -53,6 +69,10 @@ impl Parameters {
                 Declaration::new("time_factor", 1.0)
                     .about("Simulated seconds in a second")
                     .range(0.01, 100.0),
+            )?,
+            oracle: p.declare(
+                Declaration::new("oracle", false)
+                    .about("Serve the action dream with what a scripted expert does in this scene"),
             )?,
         })
     }
@@ -135,16 +155,80 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         set.spawn(async move { simulated_node::run_with_plant(carrier, args, plant).await });
     }
     let cinema = Cinema::new(&task)?.with_arms(arms.iter().map(|(arm, _)| arm))?;
+    let staged = Arc::new((cinema, scene));
+    if parameters.oracle {
+        let clips = node.publisher("dream/clip", Qos::latched())?;
+        let tools = ToolPieces::of_task(&config, &task)?;
+        let oracle = Oracle {
+            staged: staged.clone(),
+            shared: shared.clone(),
+            tools,
+            rounds: AtomicU32::new(0),
+            clips,
+        };
+        let oracle = Arc::new(oracle);
+        let accept = |_: &_| Ok(());
+        node.action_server::<Dream, _, _, _>("dream", accept, move |goal| serve(oracle.clone(), goal))?;
+    }
     let cameras =
         [CameraTopics::open(&node, &task.rig, View::Top)?, CameraTopics::open(&node, &task.rig, View::Side)?];
-    tracing::info!(seed, about = scene.about, "world ready");
+    tracing::info!(seed, about = staged.1.about, "world ready");
     tokio::select! {
         ended = set.join_next() => {
             ended.context("the task has no arm")??.context("an arm of the world")?;
             ensure!(set.is_empty(), "an arm of the world has ended");
             Ok(())
         }
-        ended = publish(&parameters, &node, cameras, Arc::new((cinema, scene)), &shared) => ended,
+        ended = publish(&parameters, &node, cameras, staged, &shared) => ended,
+    }
+}
+
+/// Dreams what an expert does from where things are.
+struct Oracle {
+    staged: Arc<(Cinema, Scene)>,
+    shared: Arc<Mutex<Shared>>,
+    tools: Vec<(String, ToolPieces)>,
+    /// Dreams so far.
+    rounds: AtomicU32,
+    clips: Publisher<StereoClip>,
+}
+
+async fn serve(oracle: Arc<Oracle>, goal: Goal<Dream>) -> Outcome<DreamResult> {
+    let dreaming = {
+        let (oracle, task) = (oracle.clone(), goal.goal().task.clone());
+        tokio::task::spawn_blocking(move || oracle.dream(&task))
+    };
+    let published = async {
+        let clip = dreaming.await.context("the dream's thread ended early")??;
+        let clip_id = clip.clip_id.clone();
+        oracle.clips.publish(&clip)?;
+        anyhow::Ok(clip_id)
+    };
+    match published.await {
+        Ok(clip_id) => {
+            Outcome::Succeeded(DreamResult { success: true, message: "published".to_owned(), clip_id })
+        }
+        Err(error) => Outcome::Aborted(DreamResult {
+            success: false,
+            message: format!("{error:#}"),
+            clip_id: String::new(),
+        }),
+    }
+}
+
+impl Oracle {
+    fn dream(&self, task: &str) -> anyhow::Result<StereoClip> {
+        let (cinema, first) = &*self.staged;
+        let of_world = &first.task;
+        if task != of_world {
+            bail!("the goal names the task {task:?}, this world is of {of_world:?}");
+        }
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
+        let scene = if round == 0 { first.clone() } else { first.after(&self.shared.lock().world) };
+        let mut hands = Hands::new(&scene, &self.tools)?;
+        let demonstration = scene.demonstrate(&mut hands, round)?;
+        let footage = cinema.stage(&scene, 1.0).shoot(&demonstration.act, |_, _| true)?;
+        Ok(clip_to_message(&footage.clip, Time::now()))
     }
 }
 
@@ -157,6 +241,18 @@ async fn publish(
     shared: &Mutex<Shared>,
 ) -> anyhow::Result<()> {
     let diagnostics = node.diagnostics();
+    let scores = node.publisher::<std_msgs::String>("world/score", Qos::latched())?;
+    // A thread of its own keeps the stage, which has seen the table once it has drawn it.
+    let (ask, asked) = std::sync::mpsc::channel::<Moment>();
+    let (show, mut shown) = tokio::sync::mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let stage = staged.0.stage(&staged.1, 0.0);
+        for moment in asked {
+            if show.blocking_send(View::ALL.map(|view| stage.picture(&moment, view, 1))).is_err() {
+                break;
+            }
+        }
+    });
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / parameters.camera_rate_hz));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -166,15 +262,15 @@ async fn publish(
             (shared.world.moment(), shared.judge.score(&shared.world))
         };
         let stamp = Time::now();
-        let staged = staged.clone();
-        let look = move || {
-            let stage = staged.0.stage(&staged.1, 0.0);
-            View::ALL.map(|view| stage.picture(&moment, view, 1))
-        };
-        let pictures = tokio::task::spawn_blocking(look).await.context("drawing failed")?;
+        ask.send(moment).context("drawing ended early")?;
+        let pictures = shown.recv().await.context("drawing ended early")?;
         for (camera, picture) in cameras.iter().zip(&pictures) {
             camera.publish(picture, &stamp)?;
         }
+        if let Some(why) = shared.lock().world.physics().fault() {
+            bail!("MuJoCo warned of {why}: this world is over");
+        }
+        scores.publish(&std_msgs::String { data: serde_json::to_string(&score)? })?;
         diagnostics.value("done", score.success);
         for (name, value) in &score.figures {
             diagnostics.value(name, format!("{value:.3}"));

@@ -9,6 +9,17 @@ use std::sync::Arc;
 /// All that decides what happens next, bit for bit.
 const WHOLE_STATE: u32 = MjtState::mjSTATE_INTEGRATION as u32;
 
+/// MuJoCo's warnings in the order of `mjtWarning`.
+const FAULTS: [&str; 7] = [
+    "a nearly singular inertia",
+    "too many contacts",
+    "too many constraints",
+    "a position that is no number",
+    "a speed that is no number",
+    "an acceleration that is no number",
+    "a command that is no number",
+];
+
 /// A body of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BodyId(usize);
@@ -125,6 +136,14 @@ impl Physics {
         self.data.contact().iter().map(move |contact| Touch {
             bodies: contact.geom.map(|geom| BodyId(bodies[geom as usize] as usize)),
         })
+    }
+
+    /// What MuJoCo warned of so far: it then began anew, or left contacts out, and what came after is nothing.
+    pub fn fault(&self) -> Option<String> {
+        let warned = FAULTS.iter().zip(self.data.warning()).filter(|(_, warning)| warning.number > 0);
+        let each: Vec<String> =
+            warned.map(|(name, warning)| format!("{name} ({} times)", warning.number)).collect();
+        (!each.is_empty()).then(|| each.join(", "))
     }
 
     /// Kinetic and potential energy, joules.

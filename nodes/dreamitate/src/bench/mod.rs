@@ -128,6 +128,7 @@ impl Bench {
             fused: names.zip(tracked.fused).collect(),
             truth: BTreeMap::new(),
             execution: None,
+            world: None,
             stages: Vec::new(),
         };
         let frames: Vec<usize> = (1..observed.clip.frame_count()).collect();

@@ -68,6 +68,8 @@ pub(super) enum Stage {
     Planning,
     Execution,
     Contact,
+    /// The physics or the program broke.
+    Broken,
 }
 
 impl Stage {
@@ -78,6 +80,7 @@ impl Stage {
             Stage::Planning => "planning",
             Stage::Execution => "execution",
             Stage::Contact => "contact",
+            Stage::Broken => "broken",
         }
     }
 }
@@ -138,13 +141,12 @@ struct Dreamt {
     doubt: Option<Failure>,
 }
 
-impl Cell<'_> {
-    pub fn run(&self, seed: u64) -> anyhow::Result<Trial> {
-        let mut scene = Scene::draw(self.config, self.task, seed, self.split)?;
-        let mut world = World::with_arms(&scene, &self.arms)?;
-        let mut trial = Trial {
+impl Trial {
+    /// Before it begins.
+    fn new(seed: u64) -> Self {
+        Self {
             seed,
-            about: scene.about.clone(),
+            about: String::new(),
             success: false,
             figures: Vec::new(),
             failure: None,
@@ -154,7 +156,21 @@ impl Cell<'_> {
             joint_error_rad: 0.0,
             seconds: BTreeMap::new(),
             strips: Vec::new(),
-        };
+        }
+    }
+
+    /// One that an error ended.
+    pub fn broken(seed: u64, error: &anyhow::Error) -> Self {
+        let failure = Some(Failure { stage: Stage::Broken, why: format!("{error:#}") });
+        Self { failure, ..Self::new(seed) }
+    }
+}
+
+impl Cell<'_> {
+    pub fn run(&self, seed: u64) -> anyhow::Result<Trial> {
+        let mut scene = Scene::draw(self.config, self.task, seed, self.split)?;
+        let mut world = World::with_arms(&scene, &self.arms)?;
+        let mut trial = Trial { about: scene.about.clone(), ..Trial::new(seed) };
         let mut errors = Vec::new();
         for round in 0..scene.most_rounds() {
             trial.rounds += 1;
@@ -180,6 +196,10 @@ impl Cell<'_> {
         }
         if trial.success {
             trial.failure = None;
+        }
+        if let Some(why) = world.physics().fault() {
+            trial.success = false;
+            trial.failure = Some(Failure { stage: Stage::Broken, why: format!("MuJoCo warned of {why}") });
         }
         trial.tracking = TrackingError::of(&errors);
         Ok(trial)
