@@ -1,4 +1,4 @@
-use crate::{Body, Cloth, Flaws, Light, Shade, picture, picture::Exposure, table::Table};
+use crate::{Body, Cloth, Flaws, Shade, picture, picture::Exposure, table::Table};
 use dreamitate_clip::{CLIP_SIZE, ClipView, FRAMES_PER_VIEW};
 use dreamitate_geometry::{CropResize, PinholeCamera, Pose, Rig, RigCamera, View};
 use image::RgbImage;
@@ -36,7 +36,6 @@ pub struct Film<'a> {
     rig: &'a Rig,
     cloth: Cloth,
     flaws: Flaws,
-    light: Light,
     /// Draws the noise.
     seed: u64,
     /// The cameras' centres in the world.
@@ -49,13 +48,7 @@ impl<'a> Film<'a> {
     /// A film of a rig's cameras.
     pub fn new(rig: &'a Rig, cloth: Cloth, flaws: Flaws, seed: u64) -> Self {
         let eyes = View::ALL.map(|view| rig.camera(view).world_from_camera.translation.vector.into());
-        Self { rig, cloth, flaws, light: Light::default(), seed, eyes, tables: Mutex::default() }
-    }
-
-    /// The same in another light.
-    #[must_use]
-    pub fn under(self, light: Light) -> Self {
-        Self { light, ..self }
+        Self { rig, cloth, flaws, seed, eyes, tables: Mutex::default() }
     }
 
     /// Where a view dreams a tool that truly is at a pose, at a time in frames of the clip.
@@ -93,8 +86,8 @@ impl<'a> Film<'a> {
         shades: &[Shade],
     ) -> RgbImage {
         let ground = self.table(view, camera, world_from_camera).under(shades);
-        let exposure = picture::draw(bodies, camera, world_from_camera, &self.light, ground);
-        self.develop(exposure, camera, &mut self.noise(view, 0))
+        let exposure = picture::draw(bodies, camera, world_from_camera, ground);
+        self.develop(&exposure, camera, &mut self.noise(view, 0))
     }
 
     fn table(&self, view: View, camera: &PinholeCamera, world_from_camera: &Pose) -> Arc<Table> {
@@ -136,8 +129,7 @@ impl<'a> Film<'a> {
             let (camera, world_from_camera) = &cameras[view.index()];
             let (bodies, shades) = at(view, frame, frame as f64);
             let ground = tables[view.index()].under(&shades);
-            let expose =
-                |bodies: &[_]| picture::draw(bodies, camera, world_from_camera, &self.light, ground.clone());
+            let expose = |bodies: &[_]| picture::draw(bodies, camera, world_from_camera, ground.clone());
             let shutter = self.flaws.shutter.or((frame <= 3).then_some(SHUTTER)).filter(|_| frame > 0);
             let mut exposure = match shutter {
                 Some(shutter) => {
@@ -154,9 +146,11 @@ impl<'a> Film<'a> {
                 exposure =
                     picture::wobbled(&exposure, camera.width as usize, self.flaws.wobble_px, &mut random);
             }
-            let flicker = self.flaws.light_at(&mut random);
-            brighten(&mut exposure, flicker);
-            let image = self.develop(exposure, camera, &mut random);
+            let light = self.flaws.light_at(&mut random);
+            for pixel in &mut exposure {
+                *pixel = std::array::from_fn(|c| pixel[c] * light[c]);
+            }
+            let image = self.develop(&exposure, camera, &mut random);
             done.fetch_add(1, Ordering::Relaxed);
             Ok(image)
         };
@@ -167,9 +161,8 @@ impl<'a> Film<'a> {
         Ok([view(cameras[0], top), view(cameras[1], side)])
     }
 
-    fn develop(&self, mut exposure: Exposure, camera: &PinholeCamera, random: &mut ChaCha8Rng) -> RgbImage {
-        brighten(&mut exposure, self.light.gain);
-        picture::develop(&exposure, camera, self.flaws.blur_px, self.flaws.noise, random)
+    fn develop(&self, exposure: &Exposure, camera: &PinholeCamera, random: &mut ChaCha8Rng) -> RgbImage {
+        picture::develop(exposure, camera, self.flaws.blur_px, self.flaws.noise, random)
     }
 
     /// Each frame has a random stream of its own, so that threads cannot change the result.
@@ -177,11 +170,5 @@ impl<'a> Film<'a> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(1 + (view.index() * FRAMES_PER_VIEW + frame) as u64);
         random
-    }
-}
-
-fn brighten(exposure: &mut Exposure, gain: [f32; 3]) {
-    if gain != [1.0; 3] {
-        exposure.iter_mut().for_each(|pixel| *pixel = std::array::from_fn(|c| pixel[c] * gain[c]));
     }
 }

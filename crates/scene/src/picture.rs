@@ -14,30 +14,14 @@ const DIFFUSE: f32 = 0.35;
 const WAVES: usize = 6;
 const WAVE_PX: std::ops::Range<f32> = 40.0..160.0;
 
-/// The lamps of a room.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Light {
-    /// Where most of the light comes from, in the world; of any length.
-    pub toward: Vector3<f64>,
-    /// How bright a picture becomes, RGB: 1 is what the colours of things mean.
-    pub gain: [f32; 3],
-}
-
-impl Default for Light {
-    fn default() -> Self {
-        Self { toward: Vector3::new(0.25, -0.15, 1.0), gain: [1.0; 3] }
-    }
-}
-
 /// A picture in grey levels, before blur and noise: `[H·W]`, RGB.
 pub type Exposure = Vec<[f32; 3]>;
 
-/// Draws bodies before a background. The light's brightness is no part of it.
+/// Draws bodies before a background.
 pub fn draw(
     bodies: &[Body],
     camera: &PinholeCamera,
     world_from_camera: &Pose,
-    light: &Light,
     mut picture: Exposure,
 ) -> Exposure {
     let camera_from_world = world_from_camera.inverse();
@@ -48,7 +32,8 @@ pub fn draw(
     for Body { mesh, world_from_mesh } in bodies {
         let eye =
             (world_from_mesh.inverse() * Point3::from(world_from_camera.translation.vector)).cast::<f32>();
-        let to_light = (world_from_mesh.rotation.inverse() * light.toward.normalize()).cast::<f32>();
+        let to_light =
+            (world_from_mesh.rotation.inverse() * Vector3::new(0.25, -0.15, 1.0).normalize()).cast::<f32>();
         let light: Vec<f32> = mesh
             .triangles
             .iter()
@@ -200,7 +185,7 @@ mod tests {
             test_body(0.1, [200, 0, 0], Pose::translation(0.0, 0.0, 1.0)),
             test_body(0.2, [0, 200, 0], Pose::translation(0.0, 0.0, 2.0)),
         ];
-        let picture = draw(&bodies, &camera(), &Pose::identity(), &Light::default(), background);
+        let picture = draw(&bodies, &camera(), &Pose::identity(), background);
         let [red, green, _] = picture[19 * 60 + 29];
         assert!(red > 90.0 && green == 0.0, "{red} {green}");
         assert_eq!(picture[0], [9.0, 9.0, 9.0]);

@@ -2,19 +2,24 @@
 #![allow(clippy::unwrap_used)]
 
 use dreamitate_carrier::{Carrier, Local, Node, NodeArgs, Qos};
+use dreamitate_clip::{ClipView, StereoClip, clip_to_message};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Gaussian6, Pose, View};
 use dreamitate_msgs::{
-    dreamitate_msgs::ToolTrajectory,
+    builtin_interfaces::Time,
+    dreamitate_msgs::{self as msgs, ToolTrajectory},
     moveit_msgs::{DisplayTrajectory, RobotTrajectory},
     nav_msgs::Path,
+    sensor_msgs::Image,
     trajectory_msgs::JointTrajectoryPoint,
     visualization_msgs::{Marker, MarkerArray},
 };
 use dreamitate_render::{TexturedMesh, ToolModel};
 use dreamitate_track::{
-    FusedHeader, FusedPose, FusedTrack, Status, ToolTrack, TrackedPose, fused_to_message,
+    FusedHeader, FusedPose, FusedTrack, Status, ToolTrack, TrackHeader, TrackedPose, fused_to_message,
+    track_to_message,
 };
+use image::RgbImage;
 use nalgebra::{Isometry3, Matrix6, Point3, Vector3};
 use scene_markers::{Scene, SceneTool};
 use std::{sync::Arc, time::Duration};
@@ -191,5 +196,58 @@ async fn the_node_shows_what_comes() {
     plan.trajectory[0].joint_trajectory.points[0].positions.pop();
     plans.publish(&plan).unwrap();
     tokio::time::timeout(Duration::from_secs(20), shown.recv()).await.unwrap().unwrap().unwrap();
+    assert!(!node.is_finished());
+}
+
+/// The dream's frames come with the tool where the view's tracker has it, and plain while the track is another clip's.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dream_is_shown_with_the_tracked_tools() {
+    let carrier: Arc<dyn Carrier> = Arc::new(Local::new());
+    let outside = Node::open(carrier.clone(), NodeArgs::new("outside").unwrap()).unwrap();
+    let mut shown = outside.subscribe::<Image>("dream/side/overlay", Qos::reliable(100)).unwrap();
+    let clips = outside.publisher::<msgs::StereoClip>("dream/clip", Qos::latched()).unwrap();
+    let tracks = outside.publisher::<msgs::ToolTrack>("track/side/left", Qos::latched()).unwrap();
+    let args = ["--ros-args", "-p", "overlay:=true"].map(str::to_owned);
+    let args = NodeArgs::parse("scene_markers", args.to_vec()).unwrap();
+    let node = tokio::spawn(scene_markers::node::run(carrier, args));
+
+    let rig = task().rig;
+    let view = |view: View| {
+        let seen = rig.camera(view);
+        let grey = RgbImage::from_pixel(seen.camera.width, seen.camera.height, image::Rgb([90, 90, 90]));
+        let (camera, world_from_camera) = (seen.camera, seen.world_from_camera);
+        ClipView { camera, world_from_camera, frames: vec![grey; 3] }
+    };
+    let clip = StereoClip {
+        id: "second".to_owned(),
+        task: "rotation".to_owned(),
+        seed: 0,
+        source: "test".to_owned(),
+        frame_period_s: 1.0 / 6.0,
+        top: view(View::Top),
+        side: view(View::Side),
+    };
+    clips.publish(&clip_to_message(&clip, Time::now())).unwrap();
+    let track = |clip_id: &str| {
+        let header = TrackHeader { clip_id: clip_id.into(), view: View::Side, tool: "left".into(), round: 0 };
+        track_to_message(&header, &scene(box_mesh()).tools[0].views[0].2)
+    };
+    // How many of the next frames differ from grey.
+    let mut drawn = async || {
+        let mut drawn = 0;
+        for _ in 0..10 {
+            let next = tokio::time::timeout(Duration::from_secs(20), shown.recv()).await;
+            let image = next.unwrap().unwrap().unwrap();
+            drawn += u32::from(image.data.iter().any(|level| *level != 90));
+        }
+        drawn
+    };
+    tracks.publish(&track("first")).unwrap();
+    assert_eq!(drawn().await, 0);
+    tracks.publish(&track("second")).unwrap();
+    drawn().await;
+    // Frame 1 alone of the three has a pose; after frame 2 the last one rests.
+    let drawn = drawn().await;
+    assert!((1..=3).contains(&drawn), "{drawn}");
     assert!(!node.is_finished());
 }

@@ -7,9 +7,7 @@ use dreamitate_render::{Facet, ToolModel};
 /// How much of the printed colour stays in a facet's colour: a picture's light changes colours, but a facet
 /// that may take any colour would explain anything.
 const PRINTED_SHARE: f32 = 0.2;
-/// The darkest and the brightest light that is believed.
-const BRIGHTNESS: (f32, f32) = (0.7, 1.25);
-/// A picture's colour farther than this from the printed one in that light is not the facet's, levels.
+/// A picture's colour farther than this from the printed one is not the facet's, levels.
 const MAX_CHANGE: f32 = 70.0;
 /// And by how much its colour may differ where only its brightness should, levels.
 const MAX_HUE_CHANGE: f32 = 40.0;
@@ -57,12 +55,12 @@ impl Appearance {
                 }
             }
         }
-        let facets = || tool.facet_list().map(facet_colour).zip(&self.histograms);
-        let seen = facets().filter_map(|(printed, seen)| Some((printed, seen.median()?, seen.count as f32)));
-        let light = brightness(seen);
         self.colours.clear();
-        self.colours
-            .extend(facets().map(|(printed, seen)| mixed(printed.map(|level| light * level), seen.median())));
+        self.colours.extend(
+            tool.facet_list()
+                .zip(&self.histograms)
+                .map(|(facet, histogram)| mixed(facet_colour(facet), histogram.median())),
+        );
     }
 }
 
@@ -70,17 +68,6 @@ impl Appearance {
 pub(crate) fn facet_colour(facet: &Facet) -> Pixel {
     let [red, green, blue] = facet.colour;
     [red, green, blue, 0.0]
-}
-
-/// How much brighter than printed a picture shows a tool: from each facet's printed colour, its colour in the picture and
-/// how many pixels it has. The same light falls on all of a tool, so that one number holds for it.
-pub(crate) fn brightness(facets: impl Iterator<Item = (Pixel, Pixel, f32)>) -> f32 {
-    let (mut of_both, mut of_printed) = (0f32, 0f32);
-    for (printed, seen, pixels) in facets {
-        of_both += pixels * dot(seen, printed);
-        of_printed += pixels * norm_squared(printed);
-    }
-    if of_printed > 0.0 { (of_both / of_printed).clamp(BRIGHTNESS.0, BRIGHTNESS.1) } else { 1.0 }
 }
 
 /// The colour of a facet that a picture shows in `seen` (if it shows it).

@@ -51,7 +51,7 @@ fn extend(
         });
         if apart {
             chosen.push(candidate.clone());
-            extend(table, chosen, gain + candidate.worth(), best);
+            extend(table, chosen, gain + candidate.gain, best);
             chosen.pop();
         }
     }

@@ -82,7 +82,7 @@ fn best_coarse(
 ) -> Vec<Refined> {
     let mut kept: Vec<Refined> =
         starts.iter().filter_map(|pose| refine(scene, pose, &[GLANCE], None, scratch)).collect();
-    kept.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
+    kept.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     kept.truncate(glances);
     let mut kept: Vec<Refined> =
         kept.iter().filter_map(|r| refine(scene, &r.pose, &[COARSE], None, scratch)).collect();
@@ -106,7 +106,7 @@ fn best_fine(
 
 /// Sorts by gain and drops those that are worse copies of another.
 fn keep_best(list: &mut Vec<Refined>, most: usize) {
-    list.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
+    list.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     let mut chosen: Vec<Refined> = Vec::new();
     for refined in list.drain(..) {
         let differs = |other: &Refined| {

@@ -40,7 +40,7 @@ impl Follower {
         let mut found = descend_all(&scene, &self.guesses(model, &near), GLANCED, GUESSES, scratch);
         if !found.as_ref().is_some_and(|found| model.is_trusted(found)) {
             let again = near.iter().filter_map(|at| detect(&scene, model.bank(self.tool), *at, scratch));
-            found = found.into_iter().chain(again).max_by(|a, b| a.worth().total_cmp(&b.worth()));
+            found = found.into_iter().chain(again).max_by(|a, b| a.gain.total_cmp(&b.gain));
         }
         let pose = model.judged(number, found);
         if pose.status == Status::Accepted {

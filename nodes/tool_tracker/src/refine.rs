@@ -68,14 +68,6 @@ pub(crate) struct Refined {
     pub visible_fraction: f64,
 }
 
-impl Refined {
-    /// What a pose is worth among others in one picture at one scale: a bright sleeve changes the photo more than a tool
-    /// does, but a tool's print explains little of it.
-    pub fn worth(&self) -> f64 {
-        if self.gain > 0.0 { self.gain * self.explained.clamp(0.0, 1.0).powi(2) } else { self.gain }
-    }
-}
-
 /// The surroundings of the outline that take part, pixels of the full picture.
 const SURROUND_PX: f32 = 5.0;
 /// Room for the outline to move within a stage, pixels of its scale.

@@ -1,5 +1,5 @@
 use crate::{
-    appearance::{brightness, facet_colour, mixed},
+    appearance::{facet_colour, mixed},
     equations::{ENERGY_CAP, UNTRACKED_WEIGHT},
     levels::{Level, Scale},
     pixel::{change_squared, distance},
@@ -158,19 +158,15 @@ impl Template {
             }
             sum[4] += 1.0;
         }
-        let mean = |sum: &[f32; 6]| [sum[0] / sum[4], sum[1] / sum[4], sum[2] / sum[4], 0.0];
-        let shown = sums.iter().zip(tool.facet_list()).filter(|(sum, _)| sum[4] > 0.0);
-        let light = brightness(shown.map(|(sum, facet)| (facet_colour(facet), mean(sum), sum[4])));
         let (mut gain, mut seen) = (0f32, 0f32);
         let tracked = tool.facets.list().len();
         for (index, (sum, facet)) in
             sums.iter().zip(tool.facet_list()).enumerate().filter(|(_, (sum, _))| sum[4] > 0.0)
         {
             let n = sum[4];
-            let mean = mean(sum);
-            let printed = facet_colour(facet).map(|level| light * level);
+            let mean = [sum[0] / n, sum[1] / n, sum[2] / n, 0.0];
             let spread = sum[3] - n * (mean[0].powi(2) + mean[1].powi(2) + mean[2].powi(2));
-            let after = spread + n * distance(mean, mixed(printed, Some(mean))).powi(2);
+            let after = spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
             let weight = if index < tracked { 1.0 } else { UNTRACKED_WEIGHT };
             gain += weight * (sum[5] - after);
             seen += n;

@@ -179,7 +179,7 @@ impl ViewTracker {
                     refine(&scene, &start, &FINE, Some(&prior), scratch)
                 });
                 let found = own.into_iter().chain(anew.flatten()).chain(as_others);
-                let best = found.max_by(|a, b| a.worth().total_cmp(&b.worth()));
+                let best = found.max_by(|a, b| a.gain.total_cmp(&b.gain));
                 self.model.judged(frame, best)
             })
             .collect();

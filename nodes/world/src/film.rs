@@ -5,17 +5,14 @@ use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Pose, Rig, View};
 use dreamitate_render::{TexturedMesh, ToolModel};
-use dreamitate_scene::{
-    ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Light, Shade, capsule,
-};
+use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade, capsule};
 use image::RgbImage;
-use nalgebra::{Point3, Vector3};
+use nalgebra::Point3;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Keep the random numbers of looks, flaws and lamps apart from those of scenes.
+/// Keep the random numbers of looks and of flaws apart from those of scenes.
 const LOOKS: u64 = 400;
 const FLAWS: u64 = 401;
-const LIGHTS: u64 = 402;
 /// Skins from light to dark, RGB.
 const SKINS: [[u8; 3]; 4] = [[222, 184, 168], [198, 150, 122], [150, 104, 78], [92, 62, 48]];
 const SLEEVES: [[u8; 3]; 4] = [[70, 84, 120], [150, 44, 52], [96, 100, 104], [206, 200, 188]];
@@ -111,7 +108,7 @@ impl Cinema {
         cloth.colour = *draw.one_of(&TABLES);
         let mut random = Draw::new(scene.seed, FLAWS + scene.split.stream()).0;
         let flaws = Flaws::new(Level::Clean, &mut random).disagreeing(disagreement, &mut random);
-        Film::new(&self.rig, cloth, flaws, scene.seed).under(light(scene))
+        Film::new(&self.rig, cloth, flaws, scene.seed)
     }
 
     fn held(&self, scene: &Scene) -> Vec<HeldTool> {
@@ -134,14 +131,6 @@ impl Cinema {
             })
             .collect()
     }
-}
-
-/// The lamps of a scene's room: from the side or above, brighter or darker, warmer or colder.
-fn light(scene: &Scene) -> Light {
-    let mut draw = Draw::new(scene.seed, LIGHTS + scene.split.stream());
-    let toward = Vector3::new(draw.within([-0.4, 0.4]), draw.within([-0.4, 0.4]), 1.0);
-    let (gain, warmth) = (draw.within([0.9, 1.05]), draw.within([-0.03, 0.03]));
-    Light { toward, gain: [gain * (1.0 + warmth), gain, gain * (1.0 - warmth)].map(|g| g as f32) }
 }
 
 /// A scene before the cameras.

@@ -3,7 +3,7 @@
 use dreamitate_calibrate::{Board, Page};
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::TexturedMesh;
-use dreamitate_scene::{Body, Light, develop, draw};
+use dreamitate_scene::{Body, develop, draw};
 use image::RgbImage;
 use nalgebra::{Point3, UnitQuaternion, Vector3};
 use rand::RngExt;
@@ -60,11 +60,5 @@ pub fn shoot(
 ) -> RgbImage {
     let table = vec![[120.0; 3]; (camera.width * camera.height) as usize];
     let body = Body { mesh: mesh.clone(), world_from_mesh: *world_from_board };
-    develop(
-        &draw(&[body], camera, world_from_camera, &Light::default(), table),
-        camera,
-        BLUR_PX,
-        NOISE,
-        random,
-    )
+    develop(&draw(&[body], camera, world_from_camera, table), camera, BLUR_PX, NOISE, random)
 }
