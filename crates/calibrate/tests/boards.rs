@@ -102,7 +102,9 @@ fn cameras_are_found_where_they_stand() {
     let (mm, deg) = apart(&found, &rig.top.world_from_camera);
     println!("top camera {mm:.3} mm, {deg:.4}° off");
     assert!(mm <= 0.5 && deg <= 0.05, "{mm} mm, {deg}°");
-    let (mm, deg) = apart(&(found * fit.top_from_board[3].1), &world_from_board[3]);
+    let (name, top_from_board) = &fit.top_from_board[3];
+    let truly = world_from_board[name.parse::<usize>().unwrap()];
+    let (mm, deg) = apart(&(found * top_from_board), &truly);
     assert!(mm <= 1.0 && deg <= 0.1, "{mm} mm, {deg}°");
 }
 

@@ -28,6 +28,15 @@ fn code_and_message(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// A bag that was made once and is kept: what the tracker makes of it does not change unnoticed.
+#[test]
+fn a_kept_bag_replays_to_what_was_recorded() {
+    let file = |name: &str| format!("{}/../../test/replay/{name}", env!("CARGO_MANIFEST_DIR"));
+    let output = dreamitate(&["replay", &file("rotation.mcap"), "--expect", &file("recorded.yaml")]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.matches("\npass ").count() == 6, "{output:?}");
+}
+
 /// The rendered default: from nothing to two arms that moved, with all that a run leaves; and the bag replays
 /// to the same tracks, twice.
 #[test]
