@@ -18,7 +18,8 @@ from mcap_ros2._dynamic import generate_dynamic
 SUBPROTOCOL = 'foxglove.sdk.v1'
 MESSAGE_DATA = 1
 EXPECTED = {'/dream/clip', '/trajectory/left', '/trajectory/right/detail', '/visualization_marker_array', '/tf_static',
-            '/left/joint_states', '/plan/left', '/trajectory/left/path', '/dream/top/image', '/dream/side/image'}
+            '/left/joint_states', '/plan/left', '/trajectory/left/path', '/dream/top/image', '/dream/side/image',
+            '/dream/side/overlay'}
 LATCHED = {'/dream/clip', '/trajectory/left', '/visualization_marker_array'}
 
 

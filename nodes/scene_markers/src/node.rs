@@ -1,7 +1,6 @@
 //! The node: tracks, trajectories and plans in; markers, paths and the dream with the tracked tools out.
 
 use crate::{Scene, SceneTool, draw_pose};
-use anyhow::Context;
 use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos, Subscription};
 use dreamitate_clip::{StereoClip, clip_from_message, image_to_message};
 use dreamitate_config::{ConfigFolder, Task, TaskTool};
@@ -85,7 +84,10 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             plan: Vec::new(),
         });
     }
-    let mut clips = overlay.then(|| node.subscribe("dream/clip", Qos::latched())).transpose()?;
+    let (seen, mut clips) = mpsc::unbounded_channel();
+    if overlay {
+        decode(node.subscribe("dream/clip", Qos::latched())?, seen);
+    }
     let mut dream = overlay.then(|| Overlay::open(&node)).transpose()?;
     let markers = node.publisher("visualization_marker_array", Qos::latched())?;
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(task.frame_period_s));
@@ -106,16 +108,11 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
                     Err(error) => tracing::warn!("{} is shown as before: {error:#}", scene.tools[index].name),
                 }
             }
-            Some(clip) = next_clip(&mut clips) => {
-                match clip {
-                    Ok(clip) => {
-                        if let Some(dream) = &mut dream {
-                            dream.clip = Some(clip);
-                        }
-                        frame = 0;
-                    }
-                    Err(error) => tracing::warn!("the dream is not shown: {error:#}"),
+            Some(clip) = clips.recv() => {
+                if let Some(dream) = &mut dream {
+                    dream.clip = Some(clip);
                 }
+                frame = 0;
             }
             _ = ticks.tick() => {
                 if let Some(dream) = &dream {
@@ -173,18 +170,21 @@ impl Overlay {
     }
 }
 
-/// The next dream; waits for ever where none is wanted.
-async fn next_clip(clips: &mut Option<Subscription<msgs::StereoClip>>) -> Option<anyhow::Result<StereoClip>> {
-    let Some(clips) = clips else { return std::future::pending().await };
-    let message = clips.recv().await?;
-    Some(
-        async {
-            Ok(tokio::task::spawn_blocking(move || clip_from_message(message?).map_err(anyhow::Error::from))
-                .await
-                .context("decoding ended early")??)
+/// Decodes dreams, which takes longer than a frame is shown.
+fn decode(mut subscription: Subscription<msgs::StereoClip>, seen: mpsc::UnboundedSender<StereoClip>) {
+    tokio::spawn(async move {
+        while let Some(message) = subscription.recv().await {
+            let decoded = tokio::task::spawn_blocking(move || anyhow::Ok(clip_from_message(message?)?)).await;
+            match decoded.map_err(anyhow::Error::from).flatten() {
+                Ok(clip) => {
+                    if seen.send(clip).is_err() {
+                        break;
+                    }
+                }
+                Err(error) => tracing::warn!("the dream is not shown: {error:#}"),
+            }
         }
-        .await,
-    )
+    });
 }
 
 /// Hands on what a subscription brings.
