@@ -60,7 +60,7 @@ def launch_description(task):
         argument('side_device', '', 'The same for the side camera'),
         argument('camera_bag', '', 'Of camera_source:=bag: the bag'),
         argument('top_topic', '', 'Of camera_source:=topics and bag: the top camera\'s images, with camera_info beside '
-                 'them; empty: camera/top/image_raw, which the dreamer reads without a node in between'),
+                 'them; empty: camera/top/image_raw, which of topics the dreamer reads itself'),
         argument('side_topic', '', 'The same for the side camera'),
         argument('seed', '0', f'Seed of the first dream, 0 to {LARGEST_SEED}'),
         argument('dreamer_host', 'local', 'Host of the dreamer. With another than local none is started here, and the '

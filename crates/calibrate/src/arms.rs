@@ -96,21 +96,20 @@ pub fn solve_touched(points: &[TouchedPoint]) -> Result<TouchedFit, CalibrateErr
 /// when pairs of pictures were taken: those of `flange`, by the pairs' names.
 ///
 /// # Errors
-/// Too few pairs, turns about one axis only, or residuals beyond the limit.
+/// A pair that was not used for the cameras, too few, turns about one axis only, or residuals beyond the limit.
 pub fn solve_flange(
     board: &Board,
-    pairs: &[PairCorners],
     fit: &StereoFit,
     flange: &[(String, Pose)],
 ) -> Result<FlangeFit, CalibrateError> {
-    let used: Vec<(&PairCorners, Pose, Pose)> = flange
+    let used = flange
         .iter()
-        .filter_map(|(name, base_from_flange)| {
-            let pair = pairs.iter().find(|pair| pair.name == *name)?;
-            let (_, top_from_board) = fit.top_from_board.iter().find(|(of, _)| of == name)?;
-            Some((pair, *base_from_flange, *top_from_board))
+        .map(|(name, base_from_flange)| {
+            let (pair, top_from_board) =
+                fit.pair(name).ok_or_else(|| CalibrateError::NoPair { pair: name.clone() })?;
+            Ok((pair, *base_from_flange, *top_from_board))
         })
-        .collect();
+        .collect::<Result<Vec<(&PairCorners, Pose, Pose)>, CalibrateError>>()?;
     if used.len() < LEAST_FLANGE {
         return Err(CalibrateError::FewMeasurements { found: used.len(), least: LEAST_FLANGE });
     }

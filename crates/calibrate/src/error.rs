@@ -88,6 +88,14 @@ pub enum CalibrateError {
         /// The last that there is.
         last: u32,
     },
+    /// A pair that does not show the board, or is not there.
+    #[error(
+        "there is no pair {pair:?} that shows the board well in both views; names are those of the files, in quotes"
+    )]
+    NoPair {
+        /// The pair asked for.
+        pair: String,
+    },
     /// Too few measurements of an arm.
     #[error("{found} measurements, at least {least} are needed")]
     FewMeasurements {

@@ -23,6 +23,7 @@ impl<P> Minimum<P> {
 /// Steps for finite differences; all unknowns are metres, radians or pixels, all residuals pixels.
 const DIFFERENCE: f64 = 1e-5;
 const MOST_STEPS: usize = 60;
+const NOTHING: f64 = 1e-9;
 /// A step that lowers the sum by less than this share ends it.
 const ENOUGH: f64 = 1e-10;
 
@@ -58,7 +59,8 @@ pub(crate) fn minimise<P>(
         while gain <= 0.0 && damping < 1e9 {
             let mut damped = hessian.clone();
             for k in 0..unknowns {
-                damped[(k, k)] *= 1.0 + damping;
+                // An unknown that nothing depends on stays where it is.
+                damped[(k, k)] += damping * (hessian[(k, k)] + NOTHING);
             }
             damping *= 10.0;
             let Some(factor) = damped.cholesky() else { continue };

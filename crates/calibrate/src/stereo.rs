@@ -51,8 +51,10 @@ pub struct StereoFit {
     pub side_from_top: Pose,
     /// Standard deviations of its rotation (rad) and place (m): each the largest of three axes.
     pub side_from_top_deviation: (f64, f64),
-    /// The pairs that were used, and where the board was in each.
-    pub top_from_board: Vec<(String, Pose)>,
+    /// The pairs that were used, without corners that were none.
+    pub pairs: Vec<PairCorners>,
+    /// Where the board was in each of them.
+    pub top_from_board: Vec<Pose>,
     /// Root mean square of the corners' distances from where they should be, px: along each axis.
     pub rms_px: f64,
     /// The worst pair and its own.
@@ -171,8 +173,8 @@ pub fn solve_stereo(
     check_moments(board, &pairs, &start)?;
     // Once with all corners, then without those that are none.
     let first = fit(board, &pairs, start, free_intrinsics);
-    let kept = without_strays(board, &pairs, &first.state);
-    let kept: Vec<&PairCorners> = kept.iter().collect();
+    let strayed = without_strays(board, &pairs, &first.state)?;
+    let kept: Vec<&PairCorners> = strayed.iter().collect();
     let found = fit(board, &kept, first.state, free_intrinsics);
     let rms_px = check_residuals(board, &kept, &found, free_intrinsics)?;
     // The given intrinsics are checked against those that the pictures have.
@@ -188,7 +190,8 @@ pub fn solve_stereo(
         worst_pair: worst_pair(board, &kept, &found.state),
         cameras: found.state.cameras,
         side_from_top: found.state.side_from_top,
-        top_from_board: kept.iter().map(|pair| pair.name.clone()).zip(found.state.top_from_board).collect(),
+        top_from_board: found.state.top_from_board,
+        pairs: strayed,
         rms_px,
     };
     fit.check_cameras()?;
@@ -223,7 +226,14 @@ fn check_moments(board: &Board, pairs: &[&PairCorners], start: &Unknowns) -> Res
 }
 
 /// The pairs without corners that are much farther off than usual.
-fn without_strays(board: &Board, pairs: &[&PairCorners], state: &Unknowns) -> Vec<PairCorners> {
+///
+/// # Errors
+/// A pair has too few others: it contradicts the rest.
+fn without_strays(
+    board: &Board,
+    pairs: &[&PairCorners],
+    state: &Unknowns,
+) -> Result<Vec<PairCorners>, CalibrateError> {
     let off_px = |pair: &PairCorners, pose: &Pose| -> Vec<f64> {
         state.residuals_of(board, pair, pose).chunks(2).map(|uv| uv[0].hypot(uv[1])).collect()
     };
@@ -237,7 +247,11 @@ fn without_strays(board: &Board, pairs: &[&PairCorners], state: &Unknowns) -> Ve
             for corners in &mut kept.corners {
                 corners.retain(|_| off_px.next().is_some_and(|px| px <= limit_px));
             }
-            kept
+            if kept.corners.iter().any(|corners| corners.len() < LEAST_CORNERS) {
+                let rms_px = rms(&state.residuals_of(board, pair, pose));
+                return Err(CalibrateError::Pair { pair: kept.name, rms_px, limit_px });
+            }
+            Ok(kept)
         })
         .collect()
 }
@@ -272,6 +286,11 @@ fn check_residuals(
 }
 
 impl StereoFit {
+    /// A pair that was used, and where the board was in it.
+    pub fn pair(&self, name: &str) -> Option<(&PairCorners, &Pose)> {
+        self.pairs.iter().zip(&self.top_from_board).find(|(pair, _)| pair.name == name)
+    }
+
     /// How far the given intrinsics put a corner of a view's image from where the pictures put it, px: the largest.
     pub fn intrinsics_apart_px(&self, view: View) -> f64 {
         let (given, seen) = (&self.cameras[view.index()], &self.seen_cameras[view.index()]);
@@ -292,6 +311,7 @@ impl StereoFit {
                 .map_err(|source| CalibrateError::Camera { view, source })?;
             let apart_px = self.intrinsics_apart_px(view);
             let known_px = self.camera_deviations_px[view.index()].iter().copied().fold(0.0, f64::max);
+            let known_px = if known_px.is_finite() { known_px } else { 0.0 };
             let limit_px = MOST_INTRINSICS_PX.max(INTRINSICS_DEVIATIONS * known_px);
             if apart_px > limit_px {
                 return Err(CalibrateError::Intrinsics { view, apart_px, limit_px });

@@ -4,7 +4,7 @@ use nalgebra::{Matrix3, Rotation3, UnitQuaternion};
 /// The world's frame from a board that lies on the table: z up from the table, the origin below the middle between the
 /// cameras, x to the right in the top camera's image. `board_m` is how thick the board is: the world is on the table.
 ///
-/// `None` where the top camera looks along the table.
+/// `None` where the rows of its image stand upright on the table: a camera that is rolled by 90°.
 pub fn world_from_top(top_from_board: &Pose, side_from_top: &Pose, board_m: f64) -> Option<Pose> {
     // The board's z points into the table.
     let up = top_from_board.rotation * -nalgebra::Vector3::z();

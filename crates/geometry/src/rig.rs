@@ -218,9 +218,14 @@ impl Rig {
     /// The text of a YAML file that [`Self::read`] reads; `about` comes before it as a comment.
     pub fn to_yaml(&self, about: &str) -> String {
         use std::fmt::Write;
+        // As YAML writes it: in quotes where it would be taken for a number.
+        let quoted = |text: &str| {
+            let written = serde_yaml_ng::to_string(text).unwrap_or_else(|_| format!("{text:?}"));
+            written.trim_end().to_owned()
+        };
         let mut text: String = about.lines().map(|line| format!("# {line}\n")).collect();
         // Writing to a String cannot fail.
-        let _ = write!(text, "name: {}\ncameras:\n", self.name);
+        let _ = write!(text, "name: {}\ncameras:\n", quoted(&self.name));
         for view in View::ALL {
             let RigCamera { camera, world_from_camera } = self.camera(view);
             let PinholeCamera { fx_px, fy_px, cx_px, cy_px, width, height } = camera;
@@ -233,16 +238,18 @@ impl Rig {
         }
         text += if self.arms.is_empty() { "arms: {}\n" } else { "arms:\n" };
         for (name, ArmMount { robot, joint_prefix, world_from_base }) in &self.arms {
-            let _ = write!(text, "  {name}:\n    robot: {robot}\n");
+            let _ = write!(text, "  {}:\n    robot: {}\n", quoted(name), quoted(robot));
             if !joint_prefix.is_empty() {
-                let _ = writeln!(text, "    joint_prefix: {joint_prefix}");
+                let _ = writeln!(text, "    joint_prefix: {}", quoted(joint_prefix));
             }
             let _ = writeln!(text, "    world_from_base: {world_from_base}");
         }
         text += if self.obstacles.is_empty() { "obstacles: []\n" } else { "obstacles:\n" };
         for Obstacle { name, size_m, world_from_box } in &self.obstacles {
-            let _ =
-                writeln!(text, "  - {{name: {name}, size_m: {size_m:?}, world_from_box: {world_from_box}}}");
+            let _ = writeln!(
+                text,
+                "  - {{name: {name:?}, size_m: {size_m:?}, world_from_box: {world_from_box}}}"
+            );
         }
         text
     }
@@ -267,9 +274,11 @@ mod tests {
 
     #[test]
     fn a_written_rig_is_read_again() {
-        let rig = paper();
+        let mut rig = paper();
+        assert!(rig.to_yaml("").starts_with("name: paper\ncameras:\n  top:\n    width: 1280\n"));
+        rig.name = "2024".to_owned();
         let text = rig.to_yaml("By a test.\nOn two lines.");
-        assert!(text.starts_with("# By a test.\n# On two lines.\nname: paper\n"), "{text}");
+        assert!(text.starts_with("# By a test.\n# On two lines.\nname: '2024'\n"), "{text}");
         let path = std::env::temp_dir().join(format!("written-rig-{}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         let again = Rig::read(&path).unwrap();

@@ -134,7 +134,7 @@ struct RunArgs {
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:8765")]
     live: Option<SocketAddr>,
     /// Let a world with physics take the place of cameras and simulated arms, its scene drawn from this seed; without a model
-    /// its scripted expert dreams. Needs a program with MuJoCo, which ./eval builds.
+    /// its scripted expert dreams, whatever --seed says. Needs a program with MuJoCo, which ./eval builds.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["dream", "photos"], value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     world: Option<u64>,
     /// Let the simulated arms run as fast as they can instead of in real time.

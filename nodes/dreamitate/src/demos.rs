@@ -146,6 +146,9 @@ fn make(
             demonstration => demonstration?,
         };
         let act = hands.perform(&scene, &path)?;
+        if hands.world.physics().fault().is_some() {
+            return Ok(Made::Failed);
+        }
         let (over, success) = (scene.is_over(&act.score), act.score.success);
         let next = scene.after(&hands.world);
         takes.push((scene, act));

@@ -35,17 +35,19 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
-/// Photographs the board into a folder's top/ and side/, and says where it was.
-fn photographs(folder: &Path, rig: &Rig, board: &Board, pairs: usize) -> Vec<Pose> {
+/// Photographs the board into a folder's top/ and side/, every pair `each` times, and says where it was.
+fn photographs(folder: &Path, rig: &Rig, board: &Board, pairs: usize, each: usize) -> Vec<Pose> {
     let mesh = Arc::new(sheet(board));
     let mut random = ChaCha8Rng::seed_from_u64(11);
     (0..pairs)
         .map(|index| {
             let world_from_board = place(index, &mut random, board);
-            for view in View::ALL {
+            for (number, view) in
+                (index * each..(index + 1) * each).flat_map(|n| View::ALL.map(|view| (n, view)))
+            {
                 let RigCamera { camera, world_from_camera } = rig.camera(view);
                 let picture = shoot(&mesh, camera, world_from_camera, &world_from_board, &mut random);
-                let file = folder.join(view.name()).join(format!("{index:02}.png"));
+                let file = folder.join(view.name()).join(format!("{number:02}.png"));
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 picture.save(file).unwrap();
             }
@@ -66,7 +68,7 @@ fn pictures_and_measurements_become_a_rig() {
     let folder = temporary.path();
     let board = Board::read(&repository("config/boards/charuco_a4.yaml")).unwrap();
     let truth = Rig::read(&repository("config/rigs/paper.yaml")).unwrap();
-    let world_from_board = photographs(folder, &truth, &board, PAIRS);
+    let world_from_board = photographs(folder, &truth, &board, PAIRS, 1);
 
     let [left, right]: [Pose; 2] = ["left", "right"].map(|arm| truth.arms[arm].world_from_base.into());
     let touched: String = TOUCHED
@@ -142,7 +144,8 @@ fn pictures_and_measurements_become_a_rig() {
         said(&output)
     };
     assert!(refused(arms.clone()).contains("does not say in which pair the board lies on the table"));
-    assert!(refused(format!("table: \"77\"\n{arms}")).contains("pair \"77\""));
+    assert!(refused(format!("table: \"77\"\n{arms}")).contains("no pair \"77\""));
+    assert!(refused(format!("table: 77\n{arms}")).contains("in quotes"));
     assert!(refused("table: \"00\"\narms: {third: {}}".to_owned()).contains("no arm \"third\""));
     let wrong = arms.replacen("corner: 19", "corner: 20", 1);
     let message = refused(format!("table: \"00\"\n{wrong}"));
@@ -164,6 +167,11 @@ fn the_board_is_written_for_printing() {
     assert_eq!(small.status.code(), Some(1), "{}", said(&small));
 }
 
+/// Keeps a program among its like: a domain of its own, on this machine.
+fn apart(command: &mut Command) -> &mut Command {
+    command.env("ROS_DOMAIN_ID", "91").env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+}
+
 /// The camera node plays files over Zenoh; the program takes those in which the board rests and is elsewhere.
 #[test]
 fn pairs_are_photographed_from_the_cameras_topics() {
@@ -171,24 +179,33 @@ fn pairs_are_photographed_from_the_cameras_topics() {
     let board = Board::read(&repository("config/boards/charuco_a4.yaml")).unwrap();
     let rig = Rig::read(&repository("config/rigs/paper.yaml")).unwrap();
     let shown = temporary.path().join("shown");
-    photographs(&shown, &rig, &board, 2);
+    photographs(&shown, &rig, &board, 2, 2);
     let node = Path::new(env!("CARGO_BIN_EXE_dreamitate")).with_file_name("stereo_camera");
     build_all_programs();
     let folder = format!("folder:='{}'", shown.display());
-    // Each pair is there for longer than it takes to look twice.
-    let mut camera =
-        Command::new(node).args(["--ros-args", "-p", "rate_hz:=0.5", "-p", &folder]).spawn().unwrap();
+    let mut camera = apart(&mut Command::new(node))
+        .args(["--ros-args", "-p", "rate_hz:=1.0", "-p", &folder])
+        .spawn()
+        .unwrap();
     let out = temporary.path().join("taken");
-    let output = calibrate(&["photograph", "--out", text(&out), "--count", "2"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamitate"));
+    let args = ["calibrate", "photograph", "--out", text(&out), "--count", "2", "--patience-s", "30"];
+    let output = apart(&mut command).args(args).output().unwrap();
     camera.kill().unwrap();
     camera.wait().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    let same = |name: &str| {
+    // Which of the shown pairs a taken picture is.
+    let shown_as = |view: &str, taken: &str| {
         let read = |path: &Path| image::open(path).unwrap().into_rgb8();
-        let taken = read(&out.join(name));
-        (0..2).any(|k| read(&shown.join(format!("{}/{k:02}.png", name.split_once('/').unwrap().0))) == taken)
+        let picture = read(&out.join(view).join(taken));
+        (0..4).find(|k| read(&shown.join(view).join(format!("{k:02}.png"))) == picture).unwrap()
     };
-    assert!(same("top/00.png") && same("side/00.png") && same("top/01.png"));
+    let [first, second] = ["00.png", "01.png"].map(|taken| {
+        let of_pair = shown_as("top", taken);
+        assert_eq!(of_pair, shown_as("side", taken), "both views are of one moment");
+        of_pair
+    });
+    assert_ne!(first / 2, second / 2, "the board was elsewhere");
     let measured = std::fs::read_to_string(out.join("measurements.yaml")).unwrap();
     assert!(measured.contains("table: '00'") && measured.contains("fx_px: 910.03"), "{measured}");
 }

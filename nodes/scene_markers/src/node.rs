@@ -96,15 +96,20 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     loop {
         tokio::select! {
             Some((index, news)) = news.recv() => {
-                if let (Some(dream), News::Track(view, track)) = (&mut dream, &news) {
-                    dream.tracked.insert((index, *view), track.clip_id.clone());
-                }
+                let tracked = match &news {
+                    News::Track(view, track) => Some(((index, *view), track.clip_id.clone())),
+                    _ => None,
+                };
                 match take(&mut scene.tools[index], &task, arms[index].as_ref(), news) {
                     Ok(true) => {
                         paths[index].publish(&scene.tools[index].path())?;
                         frame = 0;
                     }
-                    Ok(false) => {}
+                    Ok(false) => {
+                        if let Some(dream) = &mut dream {
+                            dream.tracked.extend(tracked);
+                        }
+                    }
                     Err(error) => tracing::warn!("{} is shown as before: {error:#}", scene.tools[index].name),
                 }
             }

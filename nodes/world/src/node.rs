@@ -162,6 +162,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
         let oracle = Oracle {
             staged: staged.clone(),
             shared: shared.clone(),
+            config,
             tools,
             rounds: AtomicU32::new(0),
             clips,
@@ -187,6 +188,7 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
 struct Oracle {
     staged: Arc<(Cinema, Scene)>,
     shared: Arc<Mutex<Shared>>,
+    config: ConfigFolder,
     tools: Vec<(String, ToolPieces)>,
     /// Dreams so far.
     rounds: AtomicU32,
@@ -219,15 +221,17 @@ async fn serve(oracle: Arc<Oracle>, goal: Goal<Dream>) -> Outcome<DreamResult> {
 impl Oracle {
     fn dream(&self, task: &str) -> anyhow::Result<StereoClip> {
         let (cinema, first) = &*self.staged;
-        let of_world = &first.task;
-        if task != of_world {
-            bail!("the goal names the task {task:?}, this world is of {of_world:?}");
+        let (wanted, of_world) = (Task::read(&self.config, task)?.name, &first.task);
+        if wanted != *of_world {
+            bail!("the goal names the task {wanted:?}, this world is of {of_world:?}");
         }
-        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
-        let scene = if round == 0 { first.clone() } else { first.after(&self.shared.lock().world) };
+        let round = self.rounds.load(Ordering::Relaxed);
+        let scene = first.after(&self.shared.lock().world);
         let mut hands = Hands::new(&scene, &self.tools)?;
         let demonstration = scene.demonstrate(&mut hands, round)?;
-        let footage = cinema.stage(&scene, 1.0).shoot(&demonstration.act, |_, _| true)?;
+        let mut footage = cinema.stage(&scene, 1.0).shoot(&demonstration.act, |_, _| true)?;
+        footage.clip.id += &format!("-{round}");
+        self.rounds.store(round + 1, Ordering::Relaxed);
         Ok(clip_to_message(&footage.clip, Time::now()))
     }
 }

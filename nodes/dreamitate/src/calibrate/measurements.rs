@@ -79,8 +79,9 @@ impl Measurements {
         }
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let read: Self = serde_yaml_ng::from_str(&text)
-            .with_context(|| format!("{} holds no measurements", path.display()))?;
+        let read: Self = serde_yaml_ng::from_str(&text).with_context(|| {
+            format!("{} holds no measurements; names of pairs stand in quotes", path.display())
+        })?;
         for name in read.cameras.keys() {
             ensure!(
                 View::ALL.iter().any(|view| view.name() == name),

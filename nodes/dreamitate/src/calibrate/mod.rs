@@ -7,8 +7,8 @@ use crate::outcome::Ending;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use dreamitate_calibrate::{
-    Board, BoardFinder, FlangeFit, Page, PairCorners, StereoFit, TouchedPoint, solve_flange, solve_stereo,
-    solve_touched, world_from_top,
+    Board, BoardFinder, CalibrateError, FlangeFit, Page, PairCorners, StereoFit, TouchedPoint, solve_flange,
+    solve_stereo, solve_touched, world_from_top,
 };
 use dreamitate_config::ConfigFolder;
 use dreamitate_geometry::{PinholeCamera, Pose, Rig, View, XyzRpy};
@@ -128,7 +128,7 @@ fn rig(args: &RigArgs) -> anyhow::Result<Ending> {
     let fit = solve_stereo(&board, &pairs, given, args.intrinsics)?;
     let mut about = vec![format!(
         "Calibrated with {} pairs of pictures of the board {}.",
-        fit.top_from_board.len(),
+        fit.pairs.len(),
         args.board.board
     )];
     about.extend(said_of_cameras(&fit, &given));
@@ -140,13 +140,11 @@ fn rig(args: &RigArgs) -> anyhow::Result<Ending> {
             args.folder.join("measurements.yaml").display()
         );
     };
-    let Some((_, top_from_board)) = fit.top_from_board.iter().find(|(pair, _)| pair == table) else {
-        bail!(
-            "the board is not seen in both views of the pair {table:?}, in which it is said to lie on the table"
-        );
+    let Some((_, top_from_board)) = fit.pair(table) else {
+        return Err(CalibrateError::NoPair { pair: table.clone() }).context("the board on the table");
     };
     let world_from_top = world_from_top(top_from_board, &fit.side_from_top, measured.board_m)
-        .context("the top camera looks along the table")?;
+        .context("the top camera's rows stand upright on the table: it is rolled by 90°")?;
     (rig.top.camera, rig.side.camera) = (fit.cameras[0], fit.cameras[1]);
     rig.top.world_from_camera = world_from_top;
     rig.side.world_from_camera = world_from_top * fit.side_from_top.inverse();
@@ -159,11 +157,16 @@ fn rig(args: &RigArgs) -> anyhow::Result<Ending> {
             continue;
         };
         let world_from_board = world_from_top * top_from_board;
-        let (world_from_base, said) =
-            place_arm(of_arm, &board, &pairs, &fit, &world_from_top, &world_from_board)
-                .with_context(|| format!("the arm {arm}"))?;
+        let (world_from_base, said) = place_arm(of_arm, &board, &fit, &world_from_top, &world_from_board)
+            .with_context(|| format!("the arm {arm}"))?;
         mount.world_from_base = XyzRpy::from(&world_from_base);
         about.push(format!("{arm}: {said}."));
+    }
+    if !rig.obstacles.is_empty() {
+        about.push(format!(
+            "Obstacles are where {} had them, though the world may lie elsewhere now.",
+            args.rig
+        ));
     }
     rig.name = name;
     about.iter().for_each(|line| println!("{line}"));
@@ -227,15 +230,18 @@ fn said_of_cameras(fit: &StereoFit, given: &[PinholeCamera; 2]) -> Vec<String> {
 fn place_arm(
     of_arm: &OfArm,
     board: &Board,
-    pairs: &[PairCorners],
     fit: &StereoFit,
     world_from_top: &Pose,
     world_from_board: &Pose,
 ) -> anyhow::Result<(Pose, String)> {
+    ensure!(
+        of_arm.flange.is_empty() || of_arm.touched.is_empty(),
+        "both touched corners and flange poses are given; one of them is enough"
+    );
     if !of_arm.flange.is_empty() {
         let flange: Vec<(String, Pose)> =
             of_arm.flange.iter().map(|at| (at.pair.clone(), at.base_from_flange())).collect();
-        let FlangeFit { base_from_top, rms_px, .. } = solve_flange(board, pairs, fit, &flange)?;
+        let FlangeFit { base_from_top, rms_px, .. } = solve_flange(board, fit, &flange)?;
         let said = format!("by the board on its flange in {} pairs, {rms_px:.2} px (RMS)", flange.len());
         return Ok((world_from_top * base_from_top.inverse(), said));
     }
@@ -243,10 +249,8 @@ fn place_arm(
         .touched
         .iter()
         .map(|touched| {
-            let last = board.corner_count() - 1;
-            let corner = board.corner(touched.corner).with_context(|| {
-                format!("the board has no corner {}; they are 0 to {last}", touched.corner)
-            })?;
+            let (corner, last) = (touched.corner, board.corner_count() - 1);
+            let corner = board.corner(corner).ok_or(CalibrateError::NoCorner { corner, last })?;
             Ok(TouchedPoint { in_base: touched.xyz_m.into(), in_world: world_from_board * corner })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;

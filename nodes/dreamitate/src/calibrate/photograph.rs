@@ -2,7 +2,7 @@ use super::{BoardArgs, measurements::Measurements};
 use crate::outcome::Ending;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use dreamer::{PairLimits, PhotoPair, PhotoPairs};
+use dreamer::{PairLimits, PhotoPair, PhotoPairs, onnx::Photos};
 use dreamitate_calibrate::{BoardFinder, Corner};
 use dreamitate_carrier::{Node, NodeArgs, between_processes};
 use dreamitate_geometry::View;
@@ -20,7 +20,7 @@ pub(crate) struct PhotographArgs {
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=500))]
     count: u32,
     /// Seconds to wait for a pair in which the board is seen and rests, before giving up.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, default_value_t = 60.0, value_parser = patience)]
     patience_s: f64,
 }
 
@@ -35,13 +35,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// The board's corners in both views.
 type Seen = [Vec<Corner>; 2];
 
+fn patience(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    let limits = 1.0..=86_400.0;
+    if limits.contains(&seconds) { Ok(seconds) } else { Err("not within 1 and 86400 seconds".to_owned()) }
+}
+
 pub(super) async fn photograph(args: &PhotographArgs) -> anyhow::Result<Ending> {
     let finder = BoardFinder::new(&args.board.read()?)?;
-    for view in View::ALL {
-        let folder = args.out.join(view.name());
-        ensure!(!folder.exists(), "{} is there already; choose another --out", folder.display());
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
+    let is_empty = fs::read_dir(&args.out).map_or(true, |mut entries| entries.next().is_none());
+    ensure!(is_empty, "{} holds something already; choose another --out", args.out.display());
     let node = Node::open(between_processes()?, NodeArgs::new("calibrate")?)?;
     let limits = PairLimits { gap_s: 0.02, age_s: 1.0, patience_s: args.patience_s };
     let (pairs, listening) = PhotoPairs::listen(&node, limits)?;
@@ -57,16 +60,21 @@ pub(super) async fn photograph(args: &PhotographArgs) -> anyhow::Result<Ending> 
 }
 
 async fn take(args: &PhotographArgs, finder: &BoardFinder, pairs: &PhotoPairs) -> anyhow::Result<()> {
-    let (mut before, mut kept): (Option<Seen>, Vec<Seen>) = (None, Vec::new());
+    let (mut before, mut kept): (Option<(Photos, Seen)>, Vec<Seen>) = (None, Vec::new());
     let mut since = tokio::time::Instant::now();
     while kept.len() < args.count as usize {
         if since.elapsed().as_secs_f64() > args.patience_s {
             bail!("no new pair for {} s; {} are in {}", args.patience_s, kept.len(), args.out.display());
         }
+        tokio::time::sleep(LOOK_EVERY).await;
         let pair = pairs.pair().await?;
+        // The same picture says nothing of rest.
+        if before.as_ref().is_some_and(|(photos, _)| *photos == pair.photos) {
+            continue;
+        }
         let seen = see(finder, &pair);
         let rests =
-            before.as_ref().is_some_and(|before| moved_px(before, &seen).is_some_and(|px| px < REST_PX));
+            before.as_ref().is_some_and(|(_, before)| moved_px(before, &seen).is_some_and(|px| px < REST_PX));
         // What shows no common corner is elsewhere.
         let is_new = kept.iter().all(|kept| moved_px(kept, &seen).is_none_or(|px| px > ELSEWHERE_PX));
         if rests && is_new && seen.iter().all(|corners| corners.len() >= LEAST_CORNERS) {
@@ -75,8 +83,7 @@ async fn take(args: &PhotographArgs, finder: &BoardFinder, pairs: &PhotoPairs) -
             kept.push(seen.clone());
             since = tokio::time::Instant::now();
         }
-        before = Some(seen);
-        tokio::time::sleep(LOOK_EVERY).await;
+        before = Some((pair.photos, seen));
     }
     Ok(())
 }
@@ -89,7 +96,9 @@ fn see(finder: &BoardFinder, pair: &PhotoPair) -> Seen {
 /// Writes a pair, and with the first what the cameras say of themselves.
 fn keep(args: &PhotographArgs, index: usize, pair: &PhotoPair) -> anyhow::Result<()> {
     for (view, image) in View::ALL.into_iter().zip([&pair.photos.top, &pair.photos.side]) {
-        let file = args.out.join(view.name()).join(format!("{index:02}.png"));
+        let folder = args.out.join(view.name());
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let file = folder.join(format!("{index:02}.png"));
         image.save(&file).with_context(|| format!("cannot write {}", file.display()))?;
     }
     if index == 0 {

@@ -118,16 +118,16 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<Ending> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs).build()?;
     let trials: Vec<Trial> = pool.install(|| {
         let one = |seed: u64| {
-            let trial = cell.run(seed).unwrap_or_else(|error| Trial::broken(seed, &error));
+            let trial = cell.run(seed)?;
             let before = done.fetch_add(usize::from(trial.success), std::sync::atomic::Ordering::Relaxed);
             progress.set_message(format!("{} done", before + usize::from(trial.success)));
             progress.inc(1);
-            trial
+            anyhow::Ok(trial)
         };
         // One at a time each: a trial is long, and a batch of them would wait for the longest.
         let seeds: Vec<u64> = (args.first_seed..args.first_seed + args.trials).collect();
-        seeds.into_par_iter().with_max_len(1).map(one).collect()
-    });
+        seeds.into_par_iter().with_max_len(1).map(one).collect::<anyhow::Result<_>>()
+    })?;
     progress.finish_and_clear();
     let summary =
         Summary::of(&task.name, cell.dreams.name(), args.split, &trials, begin.elapsed().as_secs_f64());

@@ -68,7 +68,7 @@ pub(super) enum Stage {
     Planning,
     Execution,
     Contact,
-    /// The physics or the program broke.
+    /// The physics broke.
     Broken,
 }
 
@@ -157,12 +157,6 @@ impl Trial {
             seconds: BTreeMap::new(),
             strips: Vec::new(),
         }
-    }
-
-    /// One that an error ended.
-    pub fn broken(seed: u64, error: &anyhow::Error) -> Self {
-        let failure = Some(Failure { stage: Stage::Broken, why: format!("{error:#}") });
-        Self { failure, ..Self::new(seed) }
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) async fn publish(
         });
         // When the first pair was taken, and when it is played.
         let mut begun: Option<(i64, Instant)> = None;
+        // A picture without its calibration is of no use.
+        let mut calibrated = [false; 2];
         while let Some(next) = news.recv().await {
             let (view, picture) = match next {
                 News::Info(view, info) => {
@@ -48,8 +50,10 @@ pub(super) async fn publish(
                         .camera(view)
                         .adopt(&info)
                         .with_context(|| format!("the {view} camera's camera_info"))?;
+                    calibrated[view.index()] = true;
                     continue;
                 }
+                News::Picture(view, _) if !calibrated[view.index()] => continue,
                 News::Picture(view, picture) => (view, picture),
             };
             let Some(pair) = pairs.due(view, picture) else { continue };

@@ -33,9 +33,13 @@ pub(super) async fn publish(
         }
         let infos_topic = info_topic(topic);
         let mut images = node.subscribe::<Image>(topic, Qos::sensor_data())?;
-        let own = node.resolve(&format!("camera/{view}/image_raw"))?;
-        if images.topic() == own {
-            bail!("{view}_topic is {own}, on which this node publishes itself: no node is needed in between");
+        for own in View::ALL {
+            let own = node.resolve(&format!("camera/{own}/image_raw"))?;
+            if images.topic() == own {
+                bail!(
+                    "{view}_topic is {own}, on which this node publishes itself: no node is needed in between"
+                );
+            }
         }
         let mut infos = node.subscribe::<CameraInfo>(&infos_topic, Qos::sensor_data())?;
         let sender = sender.clone();
@@ -64,10 +68,10 @@ pub(super) async fn publish(
     loop {
         tokio::select! {
             received = news.recv() => match received.context("the cameras' topics are closed")? {
-                News::Info(view, info) => {
-                    pairs.camera(view).adopt(&info).with_context(|| format!("the {view} camera's camera_info"))?;
-                    calibrated[view.index()] = true;
-                }
+                News::Info(view, info) => match pairs.camera(view).adopt(&info) {
+                    Ok(()) => calibrated[view.index()] = true,
+                    Err(error) => tracing::warn!(%error, "the {view} camera's camera_info is none"),
+                },
                 // A picture without its calibration is of no use.
                 News::Image(view, image) if calibrated[view.index()] => {
                     let stamp_ns = image.header.stamp.to_ns();
