@@ -112,15 +112,14 @@ fn keep(args: &PhotographArgs, index: usize, pair: &PhotoPair) -> anyhow::Result
     Ok(())
 }
 
-/// The largest distance between places of the same corner, px; `None` without one.
+/// How far the same corners are apart, px: the middle of all; `None` without one.
 fn moved_px(before: &Seen, now: &Seen) -> Option<f64> {
-    before
-        .iter()
-        .zip(now)
-        .flat_map(|(before, now)| {
-            before.iter().flat_map(move |a| {
-                now.iter().filter(|b| b.id == a.id).map(move |b| (a.pixel - b.pixel).norm())
-            })
-        })
-        .max_by(f64::total_cmp)
+    let mut moved: Vec<f64> = Vec::new();
+    for (before, now) in before.iter().zip(now) {
+        for a in before {
+            moved.extend(now.iter().filter(|b| b.id == a.id).map(|b| (a.pixel - b.pixel).norm()));
+        }
+    }
+    moved.sort_by(f64::total_cmp);
+    moved.get(moved.len() / 2).copied()
 }
