@@ -215,10 +215,9 @@ fn a_set_that_says_too_little_or_contradicts_itself_is_refused() {
     let mut stray = pairs.clone();
     stray[4].corners[0][3].pixel.y += 6.0;
     let fit = solve(&stray).unwrap();
-    assert_eq!(
-        fit.pair("4").unwrap().0.corners[0].len(),
-        solve(pairs).unwrap().pair("4").unwrap().0.corners[0].len() - 1
-    );
+    let kept = &fit.pair("4").unwrap().0.corners[0];
+    let stray_id = stray[4].corners[0][3].id;
+    assert!(kept.iter().all(|corner| corner.id != stray_id) && kept.len() >= 30, "{}", kept.len());
     let unknown = solve_flange(board, &fit, &[("99".to_owned(), Pose::identity())]).unwrap_err();
     assert!(unknown.to_string().contains("\"99\""), "{unknown}");
 }

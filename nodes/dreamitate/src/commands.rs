@@ -190,7 +190,8 @@ struct ReplayArgs {
 
 /// Runs a command and returns the program's exit code.
 pub fn execute(cli: Cli) -> ExitCode {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,zenoh=error".to_owned());
+    let filter = std::env::var("RUST_LOG")
+        .unwrap_or_else(|_| "warn,zenoh=error,calib_targets_charuco=error".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)

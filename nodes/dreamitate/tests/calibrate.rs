@@ -80,6 +80,8 @@ fn pictures_and_measurements_become_a_rig() {
         .collect();
     let flange_from_board = Pose::new(Vector3::new(-0.1, 0.05, 0.03), Vector3::new(0.1, -0.2, 1.5));
     let flange: String = (1..PAIRS)
+        // Of this one the side camera sees too little.
+        .filter(|k| *k != 5)
         .map(|k| {
             at(
                 "pair",
