@@ -19,7 +19,7 @@ const AHEAD: usize = 4;
 
 enum News {
     Picture(View, Stamped<RgbImage>),
-    Info(View, CameraInfo),
+    Info(View, Box<CameraInfo>),
 }
 
 /// Plays the cameras of a bag at the rate of its recording, as if they were taking the pictures now.
@@ -108,7 +108,7 @@ fn read(bag: &Path, topics: &[String; 2], proceed: impl Fn(News) -> bool) -> any
                     continue;
                 }
                 latest[index] = Some(info.clone());
-                News::Info(view, info)
+                News::Info(view, Box::new(info))
             } else {
                 continue;
             };

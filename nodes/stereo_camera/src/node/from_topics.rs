@@ -16,7 +16,7 @@ const SILENT: Duration = Duration::from_secs(3);
 
 enum News {
     Image(View, Image),
-    Info(View, CameraInfo),
+    Info(View, Box<CameraInfo>),
 }
 
 /// Publishes pairs of what another driver's cameras took, with their stamps and calibration.
@@ -47,7 +47,7 @@ pub(super) async fn publish(
             loop {
                 let next = tokio::select! {
                     image = images.recv() => image.map(|image| image.map(|image| News::Image(view, image))),
-                    info = infos.recv() => info.map(|info| info.map(|info| News::Info(view, info))),
+                    info = infos.recv() => info.map(|info| info.map(|info| News::Info(view, Box::new(info)))),
                 };
                 match next {
                     // Nobody listens any more.
