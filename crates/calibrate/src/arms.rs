@@ -1,9 +1,9 @@
 use crate::{
     Board, CalibrateError, PairCorners, StereoFit,
-    least_squares::minimise,
-    stereo::{reprojection, rms},
+    least_squares::{minimise, twist},
+    stereo::{middle, pair_residuals, rms},
 };
-use dreamitate_geometry::{Pose, Twist6, View, mean_rotation, perturbed};
+use dreamitate_geometry::{Pose, perturbed};
 use nalgebra::{DMatrix, DVector, Matrix3, Point3, Rotation3, UnitQuaternion, Vector3};
 
 const LEAST_TOUCHED: usize = 4;
@@ -117,21 +117,12 @@ pub fn solve_flange(
     let residuals = |[base_from_top, flange_from_board]: &[Pose; 2]| {
         let all = used.iter().flat_map(|(pair, base_from_flange, _)| {
             let top_from_board = base_from_top.inverse() * base_from_flange * flange_from_board;
-            View::ALL.into_iter().flat_map(move |view| {
-                let camera_from_board = match view {
-                    View::Top => top_from_board,
-                    View::Side => fit.side_from_top * top_from_board,
-                };
-                let index = view.index();
-                reprojection(&fit.cameras[index], board, &camera_from_board, &pair.corners[index])
-            })
+            pair_residuals(&fit.cameras, &fit.side_from_top, board, pair, &top_from_board)
         });
         DVector::from_vec(all.collect())
     };
     let moved = |poses: &[Pose; 2], step: &DVector<f64>| {
-        std::array::from_fn(|k| {
-            perturbed(&poses[k], &Twist6::from_iterator(step.rows(6 * k, 6).iter().copied()))
-        })
+        std::array::from_fn(|k| perturbed(&poses[k], &twist(step, k)))
     };
     let found = minimise(start, 12, residuals, moved);
     let rms_px = rms(found.residuals.as_slice());
@@ -177,10 +168,7 @@ fn first_guess(used: &[(&PairCorners, Pose, Pose)]) -> Result<[Pose; 2], Calibra
     let flange_from_board = Pose::from_parts(Vector3::new(place[0], place[1], place[2]).into(), rotation);
     let tops: Vec<Pose> =
         used.iter().map(|(_, flange, board)| flange * flange_from_board * board.inverse()).collect();
-    let rotations: Vec<_> = tops.iter().map(|top| top.rotation).collect();
-    let mean: Vector3<f64> =
-        tops.iter().map(|top| top.translation.vector).sum::<Vector3<f64>>() / tops.len() as f64;
-    Ok([Pose::from_parts(mean.into(), mean_rotation(&rotations).unwrap_or_default()), flange_from_board])
+    Ok([middle(&tops), flange_from_board])
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use dreamitate_geometry::Twist6;
 use nalgebra::{DMatrix, DVector};
 
 /// Where [`minimise`] ended.
@@ -18,6 +19,11 @@ impl<P> Minimum<P> {
         let spare = self.residuals.len().saturating_sub(covariance.nrows()).max(1) as f64;
         (self.residuals.norm_squared() / spare * covariance[(unknown, unknown)].max(0.0)).sqrt()
     }
+}
+
+/// The part of a step that moves its `k`th pose.
+pub(crate) fn twist(step: &DVector<f64>, k: usize) -> Twist6 {
+    step.fixed_rows::<6>(6 * k).into_owned()
 }
 
 /// Steps for finite differences; all unknowns are metres, radians or pixels, all residuals pixels.

@@ -1,9 +1,9 @@
 use crate::{
     Board, CalibrateError, Corner,
     homography::camera_from_board,
-    least_squares::{Minimum, minimise},
+    least_squares::{Minimum, minimise, twist},
 };
-use dreamitate_geometry::{PinholeCamera, Pose, Twist6, View, mean_rotation, perturbed};
+use dreamitate_geometry::{PinholeCamera, Pose, View, mean_rotation, perturbed};
 use nalgebra::{DVector, Point2};
 
 /// A pair needs this many corners in each view.
@@ -73,10 +73,9 @@ impl Unknowns {
     /// Moved by a step: the side camera's pose, each board's pose, and the intrinsics where they are in it.
     fn moved(&self, step: &DVector<f64>) -> Self {
         let mut next = self.clone();
-        let twist = |k: usize| Twist6::from_iterator(step.rows(6 * k, 6).iter().copied());
-        next.side_from_top = perturbed(&self.side_from_top, &twist(0));
+        next.side_from_top = perturbed(&self.side_from_top, &twist(step, 0));
         for (k, pose) in next.top_from_board.iter_mut().enumerate() {
-            *pose = perturbed(pose, &twist(k + 1));
+            *pose = perturbed(pose, &twist(step, k + 1));
         }
         let poses = 6 * (1 + self.top_from_board.len());
         if step.len() > poses {
@@ -91,28 +90,32 @@ impl Unknowns {
         next
     }
 
-    /// A pair's corners less where they should be, px: u, v, u, v, … of the top view, then of the side view.
     fn residuals_of(&self, board: &Board, pair: &PairCorners, top_from_board: &Pose) -> Vec<f64> {
-        View::ALL
-            .into_iter()
-            .flat_map(|view| {
-                let camera_from_board = match view {
-                    View::Top => *top_from_board,
-                    View::Side => self.side_from_top * top_from_board,
-                };
-                reprojection(
-                    &self.cameras[view.index()],
-                    board,
-                    &camera_from_board,
-                    &pair.corners[view.index()],
-                )
-            })
-            .collect()
+        pair_residuals(&self.cameras, &self.side_from_top, board, pair, top_from_board)
+    }
+
+    /// Each pair's root mean square, px.
+    fn rms_of_pairs(&self, board: &Board, pairs: &[&PairCorners]) -> Vec<f64> {
+        let each = pairs.iter().zip(&self.top_from_board);
+        each.map(|(pair, pose)| rms(&self.residuals_of(board, pair, pose))).collect()
     }
 }
 
+/// A pair's corners less where they should be, px: u, v, u, v, … of the top view, then of the side view.
+pub(crate) fn pair_residuals(
+    cameras: &[PinholeCamera; 2],
+    side_from_top: &Pose,
+    board: &Board,
+    pair: &PairCorners,
+    top_from_board: &Pose,
+) -> Vec<f64> {
+    let camera_from_board = [*top_from_board, side_from_top * top_from_board];
+    let views = cameras.iter().zip(&camera_from_board).zip(&pair.corners);
+    views.flat_map(|((camera, pose), corners)| reprojection(camera, board, pose, corners)).collect()
+}
+
 /// Corners less where they should be, px: u, v, u, v, …
-pub(crate) fn reprojection(
+fn reprojection(
     camera: &PinholeCamera,
     board: &Board,
     camera_from_board: &Pose,
@@ -176,7 +179,9 @@ pub fn solve_stereo(
     let strayed = without_strays(board, &pairs, &first.state)?;
     let kept: Vec<&PairCorners> = strayed.iter().collect();
     let found = fit(board, &kept, first.state, free_intrinsics);
-    let rms_px = check_residuals(board, &kept, &found, free_intrinsics)?;
+    let rms_px = rms(found.residuals.as_slice());
+    let worst_pair = worst_pair(board, &kept, &found.state);
+    check_residuals(rms_px, &worst_pair, free_intrinsics)?;
     // The given intrinsics are checked against those that the pictures have.
     let freed = fit(board, &kept, found.state.clone(), true);
     let poses = 6 * (1 + kept.len());
@@ -187,7 +192,7 @@ pub fn solve_stereo(
         seen_cameras: freed.state.cameras,
         camera_deviations_px,
         side_from_top_deviation: (largest(0), largest(3)),
-        worst_pair: worst_pair(board, &kept, &found.state),
+        worst_pair,
         cameras: found.state.cameras,
         side_from_top: found.state.side_from_top,
         top_from_board: found.state.top_from_board,
@@ -210,17 +215,11 @@ fn fit(board: &Board, pairs: &[&PairCorners], start: Unknowns, free_intrinsics: 
 
 /// Fails if a pair's views are not of the same moment, which the others' relation of the cameras shows.
 fn check_moments(board: &Board, pairs: &[&PairCorners], start: &Unknowns) -> Result<(), CalibrateError> {
-    let each = pairs.iter().zip(&start.top_from_board);
-    let off_px: Vec<f64> = each.map(|(pair, pose)| rms(&start.residuals_of(board, pair, pose))).collect();
-    let usual_px = median(off_px.clone());
-    let worst = (0..off_px.len()).max_by(|&a, &b| off_px[a].total_cmp(&off_px[b])).unwrap_or(0);
+    let usual_px = median(start.rms_of_pairs(board, pairs));
+    let (pair, rms_px) = worst_pair(board, pairs, start);
     let limit_px = OTHER_MOMENT_PX.max(OTHER_MOMENT_TIMES * usual_px);
-    if off_px[worst] > limit_px {
-        return Err(CalibrateError::Pair {
-            pair: pairs[worst].name.clone(),
-            rms_px: off_px[worst],
-            limit_px,
-        });
+    if rms_px > limit_px {
+        return Err(CalibrateError::Pair { pair, rms_px, limit_px });
     }
     Ok(())
 }
@@ -256,20 +255,18 @@ fn without_strays(
         .collect()
 }
 
+/// The pair that is farthest off, and its root mean square, px.
 fn worst_pair(board: &Board, pairs: &[&PairCorners], state: &Unknowns) -> (String, f64) {
-    let each = pairs.iter().zip(&state.top_from_board);
-    let all = each.map(|(pair, pose)| (pair.name.clone(), rms(&state.residuals_of(board, pair, pose))));
+    let all = pairs.iter().map(|pair| pair.name.clone()).zip(state.rms_of_pairs(board, pairs));
     all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
 }
 
-/// The root mean square of all residuals, px, if it and each pair's keep to their limits.
+/// Fails if all corners, or those of the worst pair, are too far from where they should be.
 fn check_residuals(
-    board: &Board,
-    pairs: &[&PairCorners],
-    found: &Minimum<Unknowns>,
+    rms_px: f64,
+    (worst, worst_px): &(String, f64),
     free_intrinsics: bool,
-) -> Result<f64, CalibrateError> {
-    let rms_px = rms(found.residuals.as_slice());
+) -> Result<(), CalibrateError> {
     if rms_px > MOST_RMS_PX {
         let hint = if free_intrinsics {
             "are the pictures sharp, without distortion, and of this board?"
@@ -278,11 +275,11 @@ fn check_residuals(
         };
         return Err(CalibrateError::Residual { rms_px, limit_px: MOST_RMS_PX, hint });
     }
-    let (pair, worst_px) = worst_pair(board, pairs, &found.state);
-    if worst_px > MOST_PAIR_RMS_PX {
-        return Err(CalibrateError::Pair { pair, rms_px: worst_px, limit_px: MOST_PAIR_RMS_PX });
+    if *worst_px > MOST_PAIR_RMS_PX {
+        let (pair, rms_px) = (worst.clone(), *worst_px);
+        return Err(CalibrateError::Pair { pair, rms_px, limit_px: MOST_PAIR_RMS_PX });
     }
-    Ok(rms_px)
+    Ok(())
 }
 
 impl StereoFit {
@@ -322,7 +319,7 @@ impl StereoFit {
 }
 
 /// A pose that most agree on: the mean rotation, and the median along each axis.
-fn middle(poses: &[Pose]) -> Pose {
+pub(crate) fn middle(poses: &[Pose]) -> Pose {
     let rotations: Vec<_> = poses.iter().map(|pose| pose.rotation).collect();
     let along = |axis: usize| poses.iter().map(|pose| pose.translation.vector[axis]).collect();
     let place = nalgebra::Vector3::from_fn(|axis, _| median(along(axis)));

@@ -91,7 +91,6 @@ fn check(bag: &Path, topics: &[String; 2]) -> anyhow::Result<()> {
 /// Reads the cameras' messages until `proceed` answers no.
 fn read(bag: &Path, topics: &[String; 2], proceed: impl Fn(News) -> bool) -> anyhow::Result<()> {
     let infos = [0, 1].map(|view| info_topic(&topics[view]));
-    let mut latest: [Option<CameraInfo>; 2] = [None, None];
     for message in BagReader::open(bag)?.messages() {
         let message = message?;
         for view in View::ALL {
@@ -102,13 +101,7 @@ fn read(bag: &Path, topics: &[String; 2], proceed: impl Fn(News) -> bool) -> any
                 let item = image_from_message(image).with_context(|| message.topic.name.clone())?;
                 News::Picture(view, Stamped { stamp_ns, item })
             } else if message.topic.name == infos[index] {
-                let mut info = CameraInfo::from_cdr(&message.cdr)?;
-                info.header = Default::default();
-                if latest[index].as_ref() == Some(&info) {
-                    continue;
-                }
-                latest[index] = Some(info.clone());
-                News::Info(view, Box::new(info))
+                News::Info(view, Box::new(CameraInfo::from_cdr(&message.cdr)?))
             } else {
                 continue;
             };

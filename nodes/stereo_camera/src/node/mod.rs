@@ -203,11 +203,9 @@ impl CameraTopics {
 
 /// The topic of a camera's calibration: beside its images, as drivers have it.
 fn info_topic(images: &str) -> String {
-    let (namespace, _) = images.rsplit_once('/').unwrap_or(("", images));
-    if namespace.is_empty() && !images.starts_with('/') {
-        "camera_info".to_owned()
-    } else {
-        format!("{namespace}/camera_info")
+    match images.rsplit_once('/') {
+        Some((namespace, _)) => format!("{namespace}/camera_info"),
+        None => "camera_info".to_owned(),
     }
 }
 
