@@ -41,19 +41,20 @@ def launch_description(task):
     Returns the launch description of a task of `config/tasks`.
 
     What is `auto` follows `sim`: a rendered dream and simulated arms that ask nobody, or else a video model and real
-    arms that wait for a confirmation.
+    arms that wait for a confirmation. With `robot_driver:=world` its expert takes the place of a rendered dream.
     """
     def argument(name, default, about, choices=None):
         return DeclareLaunchArgument(name, default_value=default, description=about, choices=choices)
 
     return LaunchDescription([
         argument('sim', 'true', 'Simulated arms and a rendered dream, where other arguments are auto', BOOLEANS),
-        argument('dream_source', 'auto', 'Where dreams come from', ['auto', 'rendered', 'recorded', 'onnx']),
+        argument('dream_source', 'auto', 'Where dreams come from; oracle: the scripted expert of robot_driver:=world',
+                 ['auto', 'rendered', 'recorded', 'onnx', 'oracle']),
         argument('dream_dir', '', 'Folder of the dream, for dream_source:=recorded'),
         argument('model_dir', str(SHARE / 'models' / task), 'Folder of the video model, for dream_source:=onnx'),
-        argument('camera_source', 'files', 'Where a video model has its photos from: files in the folder photos, two '
-                 'RealSense cameras, topics of a camera driver, or the bag camera_bag',
-                 ['files', 'realsense', 'topics', 'bag']),
+        argument('camera_source', 'auto', 'Where a video model has its photos from: files in the folder photos, two '
+                 'RealSense cameras, topics of a camera driver, or the bag camera_bag; auto: files, or the cameras of '
+                 'robot_driver:=world', ['auto', 'files', 'realsense', 'topics', 'bag']),
         argument('photos', '', 'Folder with top.png and side.png, or numbered pairs in top/ and side/'),
         argument('top_device', '', 'Of camera_source:=realsense: the top camera\'s serial number, or a .bag that '
                  'librealsense recorded'),
@@ -66,7 +67,10 @@ def launch_description(task):
         argument('dreamer_host', 'local', 'Host of the dreamer. With another than local none is started here, and the '
                  'command to be run there is printed'),
         argument('robot_driver', 'auto', 'What moves the arms: simulated ones, drivers of real ones (started by their '
-                 'own launch files), or none: nothing is planned', ['auto', 'simulated', 'real', 'none']),
+                 'own launch files), a world with physics, which has the cameras too, or none: nothing is planned. The '
+                 'executable world is there only if it was built with MuJoCo (CMake\'s -DDREAMITATE_WORLD=ON), and its '
+                 'arms are in the root namespace', ['auto', 'simulated', 'real', 'world', 'none']),
+        argument('world_seed', '0', f'Of robot_driver:=world: the seed of its scene, 0 to {LARGEST_SEED}'),
         argument('joint_states', JOINT_STATES, 'A real arm\'s joint states; {arm} is its name in the rig, '
                  '{prefix} its joint_prefix'),
         argument('driver_action', DRIVER_ACTION, 'A real arm\'s FollowJointTrajectory action; {action} is the one '
@@ -95,11 +99,15 @@ class TaskProcesses:
     def __init__(self, task, given):
         self.given = given
         sim = given('sim') == 'true'
-        self.source = _chosen(given('dream_source'), 'rendered' if sim else 'onnx')
         self.driver = _chosen(given('robot_driver'), 'simulated' if sim else 'real')
-        self.confirm = _chosen(given('confirm'), 'false' if self.driver == 'simulated' else 'true')
+        self.world = self.driver == 'world'
+        ready = 'oracle' if self.world else 'rendered'
+        self.source = _chosen(given('dream_source'), ready if sim else 'onnx')
+        self.cameras = _chosen(given('camera_source'), 'world' if self.world else 'files')
+        self.confirm = _chosen(given('confirm'), 'false' if self.driver in ('simulated', 'world') else 'true')
         self.rviz = given('rviz') == 'true'
         self.local = given('dreamer_host') == 'local'
+        self._refuse_what_does_not_fit_the_world()
         self.config_dir = _folder('config_dir', given('config_dir'))
         self.params_files = [str(_file('params_file', given('params_file')))] if given('params_file') else []
         self.name, self.task = task, task
@@ -121,6 +129,7 @@ class TaskProcesses:
     def actions(self):
         """Returns the processes in the order of the data's way."""
         return [
+            *self._world(),
             *self._dreamer(),
             *(self._node('tool_tracker', {'view': view}, name=f'tool_tracker_{view}') for view in VIEWS),
             self._node('pose_fusion', {}),
@@ -129,6 +138,22 @@ class TaskProcesses:
             *self._recorder(),
             *([self._rviz()] if self.rviz else []),
         ]
+
+    def _refuse_what_does_not_fit_the_world(self):
+        if not self.world:
+            if self.source == 'oracle':
+                raise ValueError('dream_source:=oracle is the expert of robot_driver:=world; '
+                                 f'robot_driver:={self.driver} has none')
+            return
+        if self.source not in ('oracle', 'onnx'):
+            raise ValueError(f'dream_source:={self.source} knows nothing of what is on the table of '
+                             'robot_driver:=world: choose oracle or onnx')
+        if self.source == 'oracle' and not self.local:
+            raise ValueError(f'dreamer_host:={self.given("dreamer_host")} goes with dream_source:=onnx: the expert of '
+                             'robot_driver:=world dreams in the world itself')
+        for name, given in (('camera_source', self.cameras), ('photos', self.given('photos'))):
+            if given not in ('world', ''):
+                raise ValueError(f'{name}:={given} does not go with robot_driver:=world, which has cameras of its own')
 
     def _of_config(self, kind, name):
         """The file of a task, rig, tool or robot: in the configuration folder, or the YAML file that is named."""
@@ -152,25 +177,40 @@ class TaskProcesses:
             namespace=namespace or self._namespace(), parameters=[{**common, **parameters}, *self.params_files],
             remappings=list(remappings), output='screen', on_exit=Shutdown(reason=f'{name or executable} ended'))
 
+    def _world(self):
+        """The world with its cameras and arms; how its expert is asked for a dream."""
+        if not self.world:
+            return []
+        oracle = self.source == 'oracle'
+        world = self._node('world', {'seed': self._seed('world_seed'), 'oracle': oracle})
+        if not oracle:
+            return [world]
+        action = f'/{self._namespace("dream").lstrip("/")}'
+        goal = shlex.quote(f'{{task: {self.name}}}')
+        return [world, *self._camera_frames(), LogInfo(msg='the expert dreams when it is asked: ros2 action send_goal '
+                                                           f'{action} dreamitate_msgs/action/Dream {goal}')]
+
     def _dreamer(self):
-        """The dreamer, or how to start it elsewhere; the photos of a video model."""
+        """The dreamer, or how to start it elsewhere; the photos of a video model. The world's expert needs neither."""
+        if self.source == 'oracle':
+            return []
         actions = []
-        parameters = {'source': self.source, 'seed': _seed(self.given('seed')), 'loop_view': self.rviz}
+        parameters = {'source': self.source, 'seed': self._seed('seed'), 'loop_view': self.rviz}
         if self.source == 'recorded':
             parameters['dream_dir'] = self._input('dream_dir')
         if self.source == 'onnx':
             parameters['model_dir'] = self._input('model_dir')
-        if self.source == 'onnx' and self.given('camera_source') == 'files':
+        if self.source == 'onnx' and self.cameras == 'files':
             # A photo from a file is as old as the last time that it was published.
             parameters['max_photo_age_s'] = 3.0 * PHOTO_PERIOD_S
             parameters['photo_timeout_s'] = 5.0 * PHOTO_PERIOD_S
             folder = str(_folder('photos', self.given('photos')))
             photos = {'source': 'files', 'folder': folder, 'rig': self.rig, 'rate_hz': 1.0 / PHOTO_PERIOD_S}
             actions.append(self._node('stereo_camera', photos, of_task=False))
-        if self.source == 'onnx' and self.given('camera_source') == 'realsense':
+        if self.source == 'onnx' and self.cameras == 'realsense':
             devices = {name: self._device(name) for name in ('top_device', 'side_device')}
             actions.append(self._node('stereo_camera', {'source': 'realsense', 'rig': self.rig, **devices}, of_task=False))
-        if self.source == 'onnx' and self.given('camera_source') in ('topics', 'bag'):
+        if self.source == 'onnx' and self.cameras in ('topics', 'bag'):
             actions += self._recorded_cameras()
         if self.local:
             return [*actions, self._node('dreamer', parameters)]
@@ -179,7 +219,7 @@ class TaskProcesses:
 
     def _recorded_cameras(self):
         """The node that joins another driver's pictures, or a bag's, to pairs."""
-        source = self.given('camera_source')
+        source = self.cameras
         topics = {name: self.given(name) for name in ('top_topic', 'side_topic') if self.given(name)}
         if source == 'topics' and not topics:
             return []
@@ -201,6 +241,12 @@ class TaskProcesses:
             raise ValueError(f'{name}:= is empty; camera_source:=realsense needs a serial number or a .bag file')
         return f'_{device}' if device.isdigit() else device
 
+    def _seed(self, name):
+        given = self.given(name)
+        if not (given.isascii() and given.isdigit() and int(given) <= LARGEST_SEED):
+            raise ValueError(f'{name}:={given} must be an integer from 0 to {LARGEST_SEED}')
+        return int(given)
+
     def _input(self, name):
         """The folder of a dream or a model; one on another host cannot be looked at."""
         return str(_folder(name, self.given(name))) if self.local else self.given(name)
@@ -216,17 +262,16 @@ class TaskProcesses:
 
     def _arms(self):
         """The arms and the executor."""
-        real = self.driver == 'real'
         actions, remappings = [], []
         parameters = {'confirm': self.confirm == 'true'}
-        if not real:
+        if self.driver != 'real':
             parameters['joint_state_timeout_s'] = SIMULATED_JOINT_STATE_TIMEOUT_S
         for tool in self.tools.values():
             arm = tool['arm']
             robot_file = self._of_config('robots', self.arms[arm]['robot'])
             robot, tool_file = _read(robot_file), self._of_config('tools', tool['tool'])
             states = JOINT_STATES.format(arm=arm)
-            if real:
+            if self.driver == 'real':
                 words = {'arm': arm, 'prefix': self.arms[arm].get('joint_prefix', '')}
                 states = self._filled('joint_states', words)
                 words['action'] = robot['drivers'][robot['driver']]['action']
@@ -237,6 +282,11 @@ class TaskProcesses:
                 actions += self._fixed_frames(arm, robot, tool_file)
                 actions.append(LogInfo(msg=f'the arm {arm} is moved through the action {action}, with joint states on '
                                            f'{states}: start its driver'))
+            elif self.world:
+                # Whatever the namespace is, the world's arms are below the root.
+                states = f'/{states}'
+                remappings.append((JOINT_STATES.format(arm=arm), states))
+                parameters[f'{arm}.action'] = f'/{arm}/{robot["drivers"][robot["driver"]]["action"]}'
             else:
                 simulated = {'rig': self.rig, 'arm': arm, 'tool': str(tool_file)}
                 # Who sends the frames of its links is said below.
@@ -262,14 +312,16 @@ class TaskProcesses:
         Sends the frames of an arm's links, and its description for viewers, whatever moves the arm.
 
         `simulated_arm` sends the links' frames too, for users without ROS 2: here they go to a hidden topic, so that no
-        frame has two senders. It still sends where the base and the tool are.
+        frame has two senders. It still sends where the base and the tool are. The world's arms cannot be told so: of
+        theirs it is this node's moving frames that nobody sees.
         """
+        hidden = [('/tf', '_tf')] if self.world else []
         description = _description(urdf, self.arms[arm].get('joint_prefix', ''))
         return Node(
             package='robot_state_publisher', executable='robot_state_publisher', name=f'{arm}_state_publisher',
             namespace=self._namespace(), output='screen',
             parameters=[{'robot_description': description, 'frame_prefix': f'{arm}/'}],
-            remappings=[('joint_states', states), ('robot_description', f'{arm}/robot_description')])
+            remappings=[('joint_states', states), ('robot_description', f'{arm}/robot_description'), *hidden])
 
     def _fixed_frames(self, arm, robot, tool_file):
         """Where a real arm's base and tool are: nobody else says so."""
@@ -277,13 +329,20 @@ class TaskProcesses:
             'base': ('world', f'{arm}/{robot["base_link"]}', self.arms[arm]['world_from_base']),
             'tool': (f'{arm}/{robot["tip_link"]}', f'{arm}/tool', _read(tool_file)['flange_from_tool']),
         }
-        for name, (parent, child, pose) in frames.items():
-            numbers = zip(('x', 'y', 'z', 'roll', 'pitch', 'yaw'), [*pose['xyz_m'], *pose['rpy_rad']])
-            arguments = [word for key, number in numbers for word in (f'--{key}', str(number))]
-            yield Node(
-                package='tf2_ros', executable='static_transform_publisher', name=f'{arm}_{name}_frame',
-                namespace=self._namespace(), output='screen',
-                arguments=[*arguments, '--frame-id', parent, '--child-frame-id', child])
+        return [self._fixed_frame(f'{arm}_{name}_frame', *frame) for name, frame in frames.items()]
+
+    def _camera_frames(self):
+        """Where the cameras are, which a dreamer would say."""
+        cameras = _read(self._of_config('rigs', self.rig))['cameras']
+        return [self._fixed_frame(f'camera_{view}_frame', 'world', f'camera_{view}_optical_frame',
+                                  cameras[view]['world_from_camera']) for view in VIEWS]
+
+    def _fixed_frame(self, name, parent, child, pose):
+        numbers = zip(('x', 'y', 'z', 'roll', 'pitch', 'yaw'), [*pose['xyz_m'], *pose['rpy_rad']])
+        arguments = [word for key, number in numbers for word in (f'--{key}', str(number))]
+        return Node(
+            package='tf2_ros', executable='static_transform_publisher', name=name, namespace=self._namespace(),
+            output='screen', arguments=[*arguments, '--frame-id', parent, '--child-frame-id', child])
 
     def _recorder(self):
         folder = self.given('record')
@@ -305,12 +364,6 @@ class TaskProcesses:
 
 def _chosen(given, auto):
     return auto if given == 'auto' else given
-
-
-def _seed(given):
-    if not (given.isascii() and given.isdigit() and int(given) <= LARGEST_SEED):
-        raise ValueError(f'seed:={given} must be an integer from 0 to {LARGEST_SEED}')
-    return int(given)
 
 
 def _folder(name, given):

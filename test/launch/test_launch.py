@@ -4,8 +4,10 @@ import os
 import runpy
 import shlex
 import signal
+import struct
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,6 +24,8 @@ ARMS = {'rotation': ['left', 'right'], 'scooping': ['arm'], 'sweeping': ['arm'],
 MODEL = {'dream_source': 'onnx', 'model_dir': str(ROOT / 'models/rotation'), 'photos': str(ROOT / 'docs')}
 # Dreaming, tracking and moving take some seconds where nothing else runs.
 LONGEST_TASK_S = 180.0
+WORLD = {'robot_driver': 'world', 'world_seed': '7'}
+WORLD_AND_MODEL = {**WORLD, 'dream_source': 'onnx', 'model_dir': MODEL['model_dir']}
 UR_DRIVER = {'joint_states': '/joint_states', 'driver_action': '/{action}'}
 ARGUMENTS = {
     'defaults': {},
@@ -37,6 +41,11 @@ ARGUMENTS = {
     'real, drivers without namespaces': {'sim': 'false', **MODEL, **UR_DRIVER, 'confirm': 'false'},
     'namespace': {'namespace': 'cell', 'record': 'bag_of_a_test'},
     'remote dreamer': {**MODEL, 'dreamer_host': 'big', 'namespace': '/cell'},
+    'world': WORLD,
+    'world, oracle named, in a namespace': {**WORLD, 'dream_source': 'oracle', 'namespace': 'cell', 'rviz': 'false'},
+    'world and a model': {**WORLD_AND_MODEL, 'confirm': 'true'},
+    'world, a model by sim': {'robot_driver': 'world', 'sim': 'false', 'model_dir': MODEL['model_dir']},
+    'world, dreamer elsewhere': {**WORLD_AND_MODEL, 'dreamer_host': 'big'},
 }
 
 
@@ -166,6 +175,78 @@ def test_drivers_without_namespaces_are_reached():
     assert nodes(entities, 'robot_state_publisher')['/left_state_publisher'].remaps['joint_states'] == '/joint_states'
 
 
+@pytest.mark.parametrize('task', TASKS)
+def test_a_world_takes_the_place_of_cameras_arms_and_dreamer(task):
+    entities = launched(task, WORLD)
+    found = nodes(entities)
+    assert [*found] == [
+        '/world', '/tool_tracker_top', '/tool_tracker_side', '/pose_fusion', '/scene_markers', '/arm_executor']
+    assert found['/world'].values == {'config_dir': str(ROOT / 'config'), 'task': task, 'seed': 7, 'oracle': True}
+    assert found['/world'].on_exit.reason == 'world ended'
+    assert found['/arm_executor'].values['confirm'] is False
+    assert found['/arm_executor'].values['joint_state_timeout_s'] == 1.0
+    assert f"ros2 action send_goal /dream dreamitate_msgs/action/Dream '{{task: {task}}}'" in said(entities)
+    assert nodes(launched(task, {'robot_driver': 'world'}))['/world'].values['seed'] == 0
+
+
+@pytest.mark.parametrize('below, namespace', [(None, ''), (None, 'cell'), ('line', 'cell')])
+def test_a_worlds_arms_are_reached_below_the_root(below, namespace):
+    entities = launched('rotation', {**WORLD, 'namespace': namespace}, below=below)
+    executor, = [node for name, node in nodes(entities).items() if name.endswith('/arm_executor')]
+    assert executor.remaps == {f'{arm}/joint_states': f'/{arm}/joint_states' for arm in ARMS['rotation']}
+    for arm in ARMS['rotation']:
+        assert executor.values[f'{arm}.action'] == f'/{arm}/xarm7_traj_controller/follow_joint_trajectory'
+    publishers = nodes(entities, 'robot_state_publisher').values()
+    assert [publisher.remaps['joint_states'] for publisher in publishers] == [
+        '/left/joint_states', '/right/joint_states']
+    # The world sends the frames of its arms' links itself.
+    assert all(publisher.remaps['/tf'] == '_tf' for publisher in publishers)
+
+
+def test_an_expert_in_a_namespace_is_asked_there():
+    assert 'send_goal /cell/dream ' in said(launched('rotation', {**WORLD, 'namespace': 'cell'}))
+
+
+def test_nobody_but_the_launch_file_says_where_the_cameras_of_an_experts_dream_are():
+    frames = nodes(launched('rotation', WORLD), 'tf2_ros')
+    assert [*frames] == ['/camera_top_frame', '/camera_side_frame']
+    top = dict(zip(frames['/camera_top_frame'].command[1::2], frames['/camera_top_frame'].command[2::2]))
+    assert (top['--frame-id'], top['--child-frame-id']) == ('world', 'camera_top_optical_frame')
+    assert (top['--y'], top['--z'], top['--roll']) == ('-0.32982845', '0.76', '-2.748893571891069')
+    assert not nodes(launched('rotation', ARGUMENTS['world and a model']), 'tf2_ros')
+
+
+@pytest.mark.parametrize('given', ['world and a model', 'world, a model by sim'])
+def test_a_model_dreams_of_what_the_worlds_cameras_see(given):
+    entities = launched('rotation', ARGUMENTS[given])
+    found = nodes(entities)
+    assert [*found][:2] == ['/world', '/dreamer'] and len(found) == 7
+    assert found['/world'].values['oracle'] is False
+    assert found['/dreamer'].values['source'] == 'onnx' and 'photo_timeout_s' not in found['/dreamer'].values
+    # It dreams by itself, and the executor asks as it is told.
+    assert 'send_goal' not in said(entities)
+    assert found['/arm_executor'].values['confirm'] is (ARGUMENTS[given].get('confirm') == 'true')
+
+
+def test_a_model_elsewhere_may_dream_of_a_world():
+    entities = launched('rotation', ARGUMENTS['world, dreamer elsewhere'])
+    assert '/world' in nodes(entities) and '/dreamer' not in nodes(entities)
+    assert 'run the dreamer on big: ' in said(entities)
+
+
+def test_a_world_has_the_rig_that_is_given():
+    found = nodes(launched('sweeping', {**WORLD, 'rig': 'paper_xarm7'}))
+    assert found['/world'].values['task'] == found['/arm_executor'].values['task'] != 'sweeping'
+    assert found['/arm_executor'].values['arm.action'] == '/arm/xarm7_traj_controller/follow_joint_trajectory'
+
+
+def test_only_a_world_brings_the_world_and_it_brings_no_other_cameras_and_arms(arguments):
+    started = {node.executable for node in nodes(launched('rotation', arguments)).values()}
+    world = arguments.get('robot_driver') == 'world'
+    assert ('world' in started) is world
+    assert not (world and started & {'stereo_camera', 'simulated_arm'})
+
+
 def test_without_a_driver_nothing_of_arms_is_started():
     entities = launched('rotation', {'robot_driver': 'none'})
     assert not [name for name in nodes(entities, None) if 'arm' in name or 'state_publisher' in name]
@@ -245,9 +326,9 @@ def test_the_environment_may_name_the_configuration(tmp_path):
 
 @pytest.mark.parametrize('arguments, words', [
     ({'sim': 'yes'}, ['sim', 'yes', 'true', 'false']),
-    ({'dream_source': 'video'}, ['dream_source', 'video', 'rendered', 'recorded', 'onnx']),
-    ({'robot_driver': 'gazebo'}, ['robot_driver', 'gazebo', 'simulated', 'real', 'none']),
-    ({'camera_source': 'webcam'}, ['camera_source', 'webcam', 'files', 'realsense', 'topics', 'bag']),
+    ({'dream_source': 'video'}, ['dream_source', 'video', 'rendered', 'recorded', 'onnx', 'oracle']),
+    ({'robot_driver': 'gazebo'}, ['robot_driver', 'gazebo', 'simulated', 'real', 'world', 'none']),
+    ({'camera_source': 'webcam'}, ['camera_source', 'webcam', 'auto', 'files', 'realsense', 'topics', 'bag']),
     ({**MODEL, 'camera_source': 'topics', 'top_topic': '/a/image_raw'}, ['top_topic and side_topic']),
     ({**MODEL, 'camera_source': 'bag', 'camera_bag': '/no/such'}, ['camera_bag:=/no/such', 'bag that exists']),
     ({**MODEL, 'camera_source': 'realsense', 'top_device': '1'}, ['side_device', 'serial number', '.bag']),
@@ -255,6 +336,17 @@ def test_the_environment_may_name_the_configuration(tmp_path):
     ({'rviz': '1'}, ['rviz', "'true', 'false'"]),
     ({'seed': '-1'}, ['seed:=-1', '0', str(2**63 - 1)]),
     ({'seed': str(2**63)}, [f'seed:={2**63}', str(2**63 - 1)]),
+    ({**WORLD, 'world_seed': '-1'}, ['world_seed:=-1', '0', str(2**63 - 1)]),
+    ({'dream_source': 'oracle'}, ['dream_source:=oracle', 'robot_driver:=world', 'robot_driver:=simulated']),
+    ({'dream_source': 'oracle', 'robot_driver': 'none'}, ['dream_source:=oracle', 'robot_driver:=none']),
+    ({'dream_source': 'oracle', 'sim': 'false'}, ['dream_source:=oracle', 'robot_driver:=real']),
+    ({**WORLD, 'dream_source': 'rendered'}, ['dream_source:=rendered', 'robot_driver:=world', 'oracle', 'onnx']),
+    ({**WORLD, 'dream_source': 'recorded', 'dream_dir': str(ROOT / 'docs')},
+     ['dream_source:=recorded', 'robot_driver:=world']),
+    ({**WORLD, 'dreamer_host': 'big'}, ['dreamer_host:=big', 'dream_source:=onnx', 'robot_driver:=world']),
+    *(({**world, 'camera_source': source}, [f'camera_source:={source}', 'robot_driver:=world', 'cameras of its own'])
+      for world in (WORLD, WORLD_AND_MODEL) for source in ('files', 'realsense', 'topics', 'bag')),
+    ({**WORLD_AND_MODEL, 'photos': str(ROOT / 'docs')}, ['photos:=', 'robot_driver:=world', 'cameras of its own']),
     ({'dream_source': 'recorded'}, ['dream_dir:=', 'folder']),
     ({'dream_source': 'onnx', 'model_dir': '/no/such'}, ['model_dir:=/no/such', 'folder']),
     ({**MODEL, 'photos': '/no/such'}, ['photos:=/no/such', 'folder']),
@@ -282,7 +374,8 @@ def test_every_argument_has_a_default_and_says_what_it_is(task):
     description = runpy.run_path(str(ROOT / 'launch' / f'{task}.launch.py'))['generate_launch_description']()
     declared = [action for action in description.entities if isinstance(action, DeclareLaunchArgument)]
     assert {'sim', 'dream_source', 'model_dir', 'photos', 'camera_source', 'robot_driver', 'rig', 'config_dir',
-            'record', 'rviz', 'confirm', 'namespace', 'seed', 'dreamer_host'} <= {argument.name for argument in declared}
+            'record', 'rviz', 'confirm', 'namespace', 'seed', 'world_seed', 'dreamer_host',
+            } <= {argument.name for argument in declared}
     assert all(argument.description and argument.default_value is not None for argument in declared)
 
 
@@ -300,16 +393,40 @@ def test_the_rigs_have_the_same_cameras():
     assert len(rigs) == 3 and all(rig['cameras'] == rigs[0]['cameras'] for rig in rigs)
 
 
-@pytest.mark.parametrize('task', ['rotation', 'sweeping'])
-def test_the_programs_do_the_task_when_started_so(task, tmp_path):
+def ask_for_a_dream(domain, action, task, until):
+    """Sends an action's server a goal over Zenoh, as `ros2 action send_goal` does; whether it accepts."""
+    zenoh = pytest.importorskip('zenoh')
+    name = f'{action}/_action/send_goal'
+    with zenoh.open(zenoh.Config()) as session:
+        while True:
+            tokens = [str(reply.ok.key_expr).split('/') for reply in session.liveliness().get(f'@ros2_lv/{domain}/**')
+                      if reply.ok]
+            servers = [token for token in tokens if 'SS' in token and token[-4].replace('%', '/') == name]
+            if servers:
+                break
+            assert time.monotonic() < until, f'nobody serves {action}'
+            time.sleep(0.2)
+        # In CDR: 16 bytes that name the goal, the text's length with the zero at its end, the text, and the seed at a
+        # multiple of 8.
+        text = task.encode() + b'\0'
+        goal = uuid.uuid4().bytes + struct.pack('<I', len(text)) + text
+        goal += bytes(-len(goal) % 8) + struct.pack('<Q', 0)
+        replies = session.get(f'{domain}{name}/{servers[0][-3]}/{servers[0][-2]}', payload=b'\0\1\0\0' + goal)
+        return [bool(reply.ok.payload.to_bytes()[4]) for reply in replies if reply.ok] == [True]
+
+
+@pytest.mark.parametrize('task, arguments', [
+    ('rotation', {}), ('sweeping', {}), ('sweeping', {'robot_driver': 'world', 'world_seed': '4'})])
+def test_the_programs_do_the_task_when_started_so(task, arguments, tmp_path):
     """Starts the built programs with the launch file's command lines, and waits for the arms to have moved."""
     folder = Path(os.environ.get('DREAMITATE_PROGRAMS', ROOT / 'target/release'))
-    found = nodes(launched(task, {'rviz': 'false', 'namespace': 'cell'}))
+    found = nodes(launched(task, {**arguments, 'rviz': 'false', 'namespace': 'cell'}))
     missing = sorted({node.executable for node in found.values() if not (folder / node.executable).is_file()})
     if missing:
         pytest.skip(f'{", ".join(missing)} not built in {folder}')
     # A domain of its own, so that nothing else that runs here is met.
-    environment = {**os.environ, 'ROS_DOMAIN_ID': str(1 + os.getpid() % 200),
+    domain = 1 + os.getpid() % 200
+    environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain),
                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'RUST_LOG': 'info', 'NO_COLOR': '1'}
     logs = {name: tmp_path / name.replace('/', '_') for name in found}
     started = {}
@@ -319,6 +436,8 @@ def test_the_programs_do_the_task_when_started_so(task, tmp_path):
                 command = [str(folder / node.executable), *node.command[1:]]
                 started[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         until = time.monotonic() + LONGEST_TASK_S
+        if '/cell/dreamer' not in found:
+            assert ask_for_a_dream(domain, '/cell/dream', task, until)
         while 'outcome=' not in logs['/cell/arm_executor'].read_text():
             ended = [name for name, process in started.items() if process.poll() is not None]
             assert not ended, logs[ended[0]].read_text()
