@@ -1,8 +1,8 @@
 """
-Watches a run as Foxglove would: watch_live.py FOLDER.
+Watches a run as Foxglove would: watch_live.py run|launch FOLDER.
 
-Starts `dreamitate run --live`, subscribes to every topic, and decodes what comes with mcap-ros2-support from the
-definitions that the server sends. A second viewer, who comes when all is over, is given what is latched.
+Starts `dreamitate run --live`, or `dreamitate launch --live`, subscribes to every topic, and decodes what comes with
+mcap-ros2-support from the definitions that the server sends. A second viewer, who comes when all is over, is given what is latched.
 """
 
 import asyncio
@@ -66,8 +66,8 @@ async def until(said, run):
     raise AssertionError(f'the run ended without "{said}": {run.wait()}')
 
 
-async def main(folder):
-    command = ['target/release/dreamitate', 'run', 'rotation', '--fast', '--live=127.0.0.1:0', '--out', folder]
+async def main(how, folder):
+    command = ['target/release/dreamitate', how, 'rotation', '--fast', '--live=127.0.0.1:0', '--out', folder]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         url = (await until('waiting for a viewer on', run)).split()[-1]
@@ -99,4 +99,4 @@ async def main(folder):
 
 
 if __name__ == '__main__':
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
