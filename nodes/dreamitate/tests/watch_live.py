@@ -2,7 +2,8 @@
 Watches a run as Foxglove would: watch_live.py run|launch FOLDER.
 
 Starts `dreamitate run --live`, or `dreamitate launch --live`, subscribes to every topic, and decodes what comes with
-mcap-ros2-support from the definitions that the server sends. A second viewer, who comes when all is over, is given what is latched.
+mcap-ros2-support from the definitions that the server sends. A second viewer, who comes when all is over, is given
+what is latched.
 """
 
 import asyncio
