@@ -169,6 +169,10 @@ class TaskProcesses:
         """The namespace, or one below; relative as given, so that one that an including launch file pushes holds."""
         return '/'.join(filter(None, [self.given('namespace').rstrip('/'), below])) or None
 
+    def _rooted(self, below=''):
+        """The same from the root on, as other programs name it."""
+        return f'/{(self._namespace(below) or "").lstrip("/")}'
+
     def _node(self, executable, parameters, name=None, namespace=None, of_task=True, remappings=()):
         """One of this package's nodes. When it ends all do, as in `dreamitate launch`."""
         common = {'config_dir': str(self.config_dir), **({'task': self.task} if of_task else {})}
@@ -185,7 +189,7 @@ class TaskProcesses:
         world = self._node('world', {'seed': self._seed('world_seed'), 'oracle': oracle})
         if not oracle:
             return [world]
-        action = f'/{self._namespace("dream").lstrip("/")}'
+        action = self._rooted('dream')
         goal = shlex.quote(f'{{task: {self.name}}}')
         return [world, *self._camera_frames(), LogInfo(msg='the expert dreams when it is asked: ros2 action send_goal '
                                                            f'{action} dreamitate_msgs/action/Dream {goal}')]
@@ -255,7 +259,7 @@ class TaskProcesses:
         """The command line of a dreamer that finds the configuration of the host it runs on."""
         words = ['ros2', 'run', 'dreamitate', 'dreamer', '--ros-args']
         if self._namespace():
-            words += ['-r', f'__ns:=/{self._namespace().lstrip("/")}']
+            words += ['-r', f'__ns:={self._rooted()}']
         for name, value in parameters.items():
             words += ['-p', f'{name}:={yaml.safe_dump(value, width=10**6).strip().removesuffix("...").strip()}']
         return shlex.join(words)
@@ -270,13 +274,12 @@ class TaskProcesses:
             arm = tool['arm']
             robot_file = self._of_config('robots', self.arms[arm]['robot'])
             robot, tool_file = _read(robot_file), self._of_config('tools', tool['tool'])
-            states = JOINT_STATES.format(arm=arm)
+            wanted = states = JOINT_STATES.format(arm=arm)
+            action = robot['drivers'][robot['driver']]['action']
             if self.driver == 'real':
                 words = {'arm': arm, 'prefix': self.arms[arm].get('joint_prefix', '')}
                 states = self._filled('joint_states', words)
-                words['action'] = robot['drivers'][robot['driver']]['action']
-                action = self._filled('driver_action', words)
-                remappings.append((JOINT_STATES.format(arm=arm), states))
+                action = self._filled('driver_action', {**words, 'action': action})
                 if self.given('driver_action') != DRIVER_ACTION:
                     parameters[f'{arm}.action'] = action
                 actions += self._fixed_frames(arm, robot, tool_file)
@@ -285,18 +288,18 @@ class TaskProcesses:
             elif self.world:
                 # Whatever the namespace is, the world's arms are below the root.
                 states = f'/{states}'
-                remappings.append((JOINT_STATES.format(arm=arm), states))
-                parameters[f'{arm}.action'] = f'/{arm}/{robot["drivers"][robot["driver"]]["action"]}'
+                parameters[f'{arm}.action'] = f'/{arm}/{action}'
             else:
                 simulated = {'rig': self.rig, 'arm': arm, 'tool': str(tool_file)}
                 # Who sends the frames of its links is said below.
                 actions.append(self._node('simulated_arm', simulated, namespace=self._namespace(arm), of_task=False,
                                           remappings=[('/tf', '_tf')]))
+            if self.driver != 'simulated':
+                remappings.append((wanted, states))
             actions.append(self._state_publisher(arm, robot_file.parent / robot['urdf'], states))
         if self.confirm == 'true':
-            service = f'/{self._namespace("arm_executor/confirm").lstrip("/")}'
-            actions.append(LogInfo(msg=f'before the arms move they wait for: ros2 service call {service} '
-                                       'std_srvs/srv/Trigger'))
+            actions.append(LogInfo(msg='before the arms move they wait for: ros2 service call '
+                                       f'{self._rooted("arm_executor/confirm")} std_srvs/srv/Trigger'))
         return [*actions, self._node('arm_executor', parameters, remappings=remappings)]
 
     def _filled(self, name, words):
