@@ -4,13 +4,12 @@ import os
 import runpy
 import shlex
 import signal
-import struct
 import subprocess
 import time
-import uuid
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import rust_nodes
 import yaml
@@ -395,7 +394,7 @@ def test_the_rigs_have_the_same_cameras():
 
 def ask_for_a_dream(domain, action, task, until):
     """Sends an action's server a goal over Zenoh, as `ros2 action send_goal` does; whether it accepts."""
-    zenoh = pytest.importorskip('zenoh')
+    zenoh, typesys = pytest.importorskip('zenoh'), pytest.importorskip('rosbags.typesys')
     name = f'{action}/_action/send_goal'
     with zenoh.open(zenoh.Config()) as session:
         while True:
@@ -406,12 +405,12 @@ def ask_for_a_dream(domain, action, task, until):
                 break
             assert time.monotonic() < until, f'nobody serves {action}'
             time.sleep(0.2)
-        # In CDR: 16 bytes that name the goal, the text's length with the zero at its end, the text, and the seed at a
-        # multiple of 8.
-        text = task.encode() + b'\0'
-        goal = uuid.uuid4().bytes + struct.pack('<I', len(text)) + text
-        goal += bytes(-len(goal) % 8) + struct.pack('<Q', 0)
-        replies = session.get(f'{domain}{name}/{servers[0][-3]}/{servers[0][-2]}', payload=b'\0\1\0\0' + goal)
+        # What rosidl makes of the goal: the number that names it goes before.
+        kind, types = 'test/msg/DreamGoal', typesys.get_typestore(typesys.Stores.EMPTY)
+        types.register(typesys.get_types_from_msg('uint8[16] goal_id\nstring task\nuint64 seed', kind))
+        goal = types.types[kind](goal_id=np.arange(16, dtype=np.uint8), task=task, seed=0)
+        replies = session.get(f'{domain}{name}/{servers[0][-3]}/{servers[0][-2]}',
+                              payload=bytes(types.serialize_cdr(goal, kind)))
         return [bool(reply.ok.payload.to_bytes()[4]) for reply in replies if reply.ok] == [True]
 
 
