@@ -11,7 +11,6 @@ besides them a `robot_state_publisher` for each arm, fixed frames that no node s
 
 import shlex
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -32,6 +31,8 @@ DRIVER_ACTION = '{arm}/{action}'
 PHOTO_PERIOD_S = 4.0
 # The oldest that joint states of simulated arms may be, seconds: they share their cores with the trackers.
 SIMULATED_JOINT_STATE_TIMEOUT_S = 1.0
+# Of nodes that send frames which `robot_state_publisher` sends too.
+HIDDEN_FRAMES = [('/tf', '_tf')]
 LARGEST_SEED = 2**63 - 1
 BOOLEANS = ['true', 'false']
 
@@ -68,8 +69,8 @@ def launch_description(task):
                  'command to be run there is printed'),
         argument('robot_driver', 'auto', 'What moves the arms: simulated ones, drivers of real ones (started by their '
                  'own launch files), a world with physics, which has the cameras too, or none: nothing is planned. The '
-                 'executable world is there only if it was built with MuJoCo (CMake\'s -DDREAMITATE_WORLD=ON), and its '
-                 'arms are in the root namespace', ['auto', 'simulated', 'real', 'world', 'none']),
+                 'executable world is there only if it was built with MuJoCo (CMake\'s -DDREAMITATE_WORLD=ON)',
+                 ['auto', 'simulated', 'real', 'world', 'none']),
         argument('world_seed', '0', f'Of robot_driver:=world: the seed of its scene, 0 to {LARGEST_SEED}'),
         argument('joint_states', JOINT_STATES, 'A real arm\'s joint states; {arm} is its name in the rig, '
                  '{prefix} its joint_prefix'),
@@ -110,16 +111,12 @@ class TaskProcesses:
         self._refuse_what_does_not_fit_the_world()
         self.config_dir = _folder('config_dir', given('config_dir'))
         self.params_files = [str(_file('params_file', given('params_file')))] if given('params_file') else []
-        self.name, self.task = task, task
+        self.task = task
         task_file = self._of_config('tasks', task)
         self.tools = _read(task_file)['tools']
-        self.rig = _read(task_file)['rig']
-        if given('rig'):
-            if not self.local:
-                raise ValueError(f'rig:={given("rig")} is not known on {given("dreamer_host")}: name the rig in a task '
-                                 'file of both hosts instead')
-            self.rig = str(self._of_config('rigs', given('rig')))
-            self.task = _with_rig(task_file, self.rig)
+        # What the nodes are told that else have the task's own rig.
+        self.other_rig = {'rig': self._named('rigs', given('rig'))} if given('rig') else {}
+        self.rig = self.other_rig.get('rig', _read(task_file)['rig'])
         self.arms = _read(self._of_config('rigs', self.rig))['arms']
         for tool in self.tools.values():
             if tool['arm'] not in self.arms:
@@ -165,6 +162,11 @@ class TaskProcesses:
             raise ValueError(f'no {path}; there are: {", ".join(known) or "none"}')
         return path
 
+    def _named(self, kind, name):
+        """A file as the nodes are told of it: its name in the configuration folder, or a path that holds anywhere."""
+        file = self._of_config(kind, name)
+        return name if file.parent == self.config_dir / kind else str(file)
+
     def _namespace(self, below=''):
         """The namespace, or one below; relative as given, so that one that an including launch file pushes holds."""
         return '/'.join(filter(None, [self.given('namespace').rstrip('/'), below])) or None
@@ -175,7 +177,7 @@ class TaskProcesses:
 
     def _node(self, executable, parameters, name=None, namespace=None, of_task=True, remappings=()):
         """One of this package's nodes. When it ends all do, as in `dreamitate launch`."""
-        common = {'config_dir': str(self.config_dir), **({'task': self.task} if of_task else {})}
+        common = {'config_dir': str(self.config_dir), **({'task': self.task, **self.other_rig} if of_task else {})}
         return Node(
             package='dreamitate', executable=executable, name=name or executable,
             namespace=namespace or self._namespace(), parameters=[{**common, **parameters}, *self.params_files],
@@ -186,11 +188,11 @@ class TaskProcesses:
         if not self.world:
             return []
         oracle = self.source == 'oracle'
-        world = self._node('world', {'seed': self._seed('world_seed'), 'oracle': oracle})
+        world = self._node('world', {'seed': self._seed('world_seed'), 'oracle': oracle}, remappings=HIDDEN_FRAMES)
         if not oracle:
             return [world]
         action = self._rooted('dream')
-        goal = shlex.quote(f'{{task: {self.name}}}')
+        goal = shlex.quote(f'{{task: {self.task}}}')
         return [world, *self._camera_frames(), LogInfo(msg='the expert dreams when it is asked: ros2 action send_goal '
                                                            f'{action} dreamitate_msgs/action/Dream {goal}')]
 
@@ -218,7 +220,7 @@ class TaskProcesses:
             actions += self._recorded_cameras()
         if self.local:
             return [*actions, self._node('dreamer', parameters)]
-        command = self._dreamer_command({'task': self.task, **parameters})
+        command = self._dreamer_command({'task': self.task, **self.other_rig, **parameters})
         return [*actions, LogInfo(msg=f'run the dreamer on {self.given("dreamer_host")}: {command}')]
 
     def _recorded_cameras(self):
@@ -285,16 +287,11 @@ class TaskProcesses:
                 actions += self._fixed_frames(arm, robot, tool_file)
                 actions.append(LogInfo(msg=f'the arm {arm} is moved through the action {action}, with joint states on '
                                            f'{states}: start its driver'))
-            elif self.world:
-                # Whatever the namespace is, the world's arms are below the root.
-                states = f'/{states}'
-                parameters[f'{arm}.action'] = f'/{arm}/{action}'
-            else:
+            elif not self.world:
                 simulated = {'rig': self.rig, 'arm': arm, 'tool': str(tool_file)}
-                # Who sends the frames of its links is said below.
                 actions.append(self._node('simulated_arm', simulated, namespace=self._namespace(arm), of_task=False,
-                                          remappings=[('/tf', '_tf')]))
-            if self.driver != 'simulated':
+                                          remappings=HIDDEN_FRAMES))
+            if self.driver == 'real':
                 remappings.append((wanted, states))
             actions.append(self._state_publisher(arm, robot_file.parent / robot['urdf'], states))
         if self.confirm == 'true':
@@ -314,17 +311,15 @@ class TaskProcesses:
         """
         Sends the frames of an arm's links, and its description for viewers, whatever moves the arm.
 
-        `simulated_arm` sends the links' frames too, for users without ROS 2: here they go to a hidden topic, so that no
-        frame has two senders. It still sends where the base and the tool are. The world's arms cannot be told so: of
-        theirs it is this node's moving frames that nobody sees.
+        `simulated_arm` and the world send the links' frames too, for users without ROS 2: here they go to a hidden
+        topic, so that no frame has two senders. They still send where the base and the tool are.
         """
-        hidden = [('/tf', '_tf')] if self.world else []
         description = _description(urdf, self.arms[arm].get('joint_prefix', ''))
         return Node(
             package='robot_state_publisher', executable='robot_state_publisher', name=f'{arm}_state_publisher',
             namespace=self._namespace(), output='screen',
             parameters=[{'robot_description': description, 'frame_prefix': f'{arm}/'}],
-            remappings=[('joint_states', states), ('robot_description', f'{arm}/robot_description'), *hidden])
+            remappings=[('joint_states', states), ('robot_description', f'{arm}/robot_description')])
 
     def _fixed_frames(self, arm, robot, tool_file):
         """Where a real arm's base and tool are: nobody else says so."""
@@ -352,7 +347,7 @@ class TaskProcesses:
         if folder.lower() == 'false':
             return []
         if folder.lower() == 'true':
-            folder = f'{self.name}_{time.strftime("%Y_%m_%d-%H_%M_%S")}'
+            folder = f'{self.task}_{time.strftime("%Y_%m_%d-%H_%M_%S")}'
         if Path(folder).exists():
             raise ValueError(f'record:={folder} is there already; a bag is never written over')
         command = ['ros2', 'bag', 'record', '--storage', 'mcap', '--all', '--output', folder]
@@ -383,14 +378,6 @@ def _file(name, given):
 
 def _read(path):
     return yaml.safe_load(path.read_text(encoding='utf-8'))
-
-
-def _with_rig(task_file, rig):
-    """The path of a copy of a task's file with another rig: a node has its rig from the task."""
-    content = {**_read(task_file), 'rig': rig}
-    with tempfile.NamedTemporaryFile('w', prefix=f'{task_file.stem}_', suffix='.yaml', delete=False) as copy:
-        yaml.safe_dump(content, copy)
-    return copy.name
 
 
 def _description(urdf, joint_prefix):

@@ -189,17 +189,16 @@ def test_a_world_takes_the_place_of_cameras_arms_and_dreamer(task):
 
 
 @pytest.mark.parametrize('below, namespace', [(None, ''), (None, 'cell'), ('line', 'cell')])
-def test_a_worlds_arms_are_reached_below_the_root(below, namespace):
+def test_a_worlds_arms_are_reached_as_simulated_ones_are(below, namespace):
     entities = launched('rotation', {**WORLD, 'namespace': namespace}, below=below)
-    executor, = [node for name, node in nodes(entities).items() if name.endswith('/arm_executor')]
-    assert executor.remaps == {f'{arm}/joint_states': f'/{arm}/joint_states' for arm in ARMS['rotation']}
-    for arm in ARMS['rotation']:
-        assert executor.values[f'{arm}.action'] == f'/{arm}/xarm7_traj_controller/follow_joint_trajectory'
-    publishers = nodes(entities, 'robot_state_publisher').values()
-    assert [publisher.remaps['joint_states'] for publisher in publishers] == [
-        '/left/joint_states', '/right/joint_states']
-    # The world sends the frames of its arms' links itself.
-    assert all(publisher.remaps['/tf'] == '_tf' for publisher in publishers)
+    simulated = launched('rotation', {'namespace': namespace}, below=below)
+    for mine, other in ((nodes(entities), nodes(simulated)),
+                        (nodes(entities, 'robot_state_publisher'), nodes(simulated, 'robot_state_publisher'))):
+        for name in (name for name in mine if name.endswith(('/arm_executor', '_state_publisher'))):
+            assert (mine[name].values, mine[name].remaps) == (other[name].values, other[name].remaps)
+    # No frame has two senders.
+    world, = [node for name, node in nodes(entities).items() if name.endswith('/world')]
+    assert world.remaps['/tf'] == '_tf'
 
 
 def test_an_expert_in_a_namespace_is_asked_there():
@@ -235,8 +234,7 @@ def test_a_model_elsewhere_may_dream_of_a_world():
 
 def test_a_world_has_the_rig_that_is_given():
     found = nodes(launched('sweeping', {**WORLD, 'rig': 'paper_xarm7'}))
-    assert found['/world'].values['task'] == found['/arm_executor'].values['task'] != 'sweeping'
-    assert found['/arm_executor'].values['arm.action'] == '/arm/xarm7_traj_controller/follow_joint_trajectory'
+    assert found['/world'].values['rig'] == found['/arm_executor'].values['rig'] == 'paper_xarm7'
 
 
 def test_only_a_world_brings_the_world_and_it_brings_no_other_cameras_and_arms(arguments):
@@ -289,13 +287,7 @@ def test_a_dreamer_elsewhere_is_left_out_and_its_command_told():
 def test_another_rig_reaches_every_node():
     entities = launched('sweeping', {'rig': 'paper_xarm7'})
     found = nodes(entities)
-    tasks = {node.values['task'] for node in found.values() if 'task' in node.values}
-    assert len(tasks) == 1
-    task = yaml.safe_load(Path(tasks.pop()).read_text())
-    assert Path(task.pop('rig')).name == 'paper_xarm7.yaml'
-    original = yaml.safe_load((ROOT / 'config/tasks/sweeping.yaml').read_text())
-    assert task == {key: value for key, value in original.items() if key != 'rig'}
-    assert Path(found['/arm/simulated_arm'].values['rig']).name == 'paper_xarm7.yaml'
+    assert {node.values['rig'] for node in found.values()} == {'paper_xarm7'}
     assert 'link_eef' in nodes(entities, 'robot_state_publisher')['/arm_state_publisher'].values['robot_description']
 
 
@@ -353,7 +345,6 @@ def test_the_environment_may_name_the_configuration(tmp_path):
     ({'params_file': '/no/such.yaml'}, ['params_file', '/no/such.yaml']),
     ({'rig': 'garage'}, ['garage.yaml', 'paper', 'paper_ur5']),
     ({'rig': 'paper_ur5'}, ['rotation', 'left', 'paper_ur5', 'arm']),
-    ({'rig': 'paper', 'dreamer_host': 'big'}, ['rig:=paper', 'big']),
     ({**ARGUMENTS['real'], 'joint_states': '{robot}/joint_states'}, ['{robot}/joint_states', '{arm}', '{prefix}']),
     ({**ARGUMENTS['real'], 'driver_action': '{}'}, ['driver_action:={}', '{arm}', '{prefix}', '{action}']),
 ])

@@ -177,6 +177,17 @@ impl NodeArgs {
         Ok(Self { name, ..self })
     }
 
+    /// The arguments of another node of this process, in a namespace below this one's. As in ROS, remap rules hold for
+    /// all nodes of a process; parameters are each node's own.
+    ///
+    /// # Errors
+    /// [`ArgsError::Name`] if the name or the namespace breaks ROS's rules.
+    pub fn of_part(&self, name: &str, below: &str) -> Result<Self, ArgsError> {
+        let namespace = format!("{}/{below}", self.name.namespace().trim_end_matches('/'));
+        let part = Self::new(name)?.in_namespace(&namespace)?;
+        Ok(Self { remaps: self.remaps.clone(), log_level: self.log_level.clone(), ..part })
+    }
+
     /// The same for a node that says once a second how it does.
     pub fn with_heartbeat(self) -> Self {
         Self { has_heartbeat: true, ..self }
@@ -302,6 +313,17 @@ mod tests {
         assert_eq!(args.resolve("clip").unwrap(), "/dream/clip");
         assert_eq!(args.resolve("track").unwrap(), "/cell/track");
         assert_eq!(args.resolve("~/x").unwrap(), "/cell/f2/x");
+    }
+
+    #[test]
+    fn another_node_of_the_process_stands_below_and_has_the_same_rules() {
+        let args = ros(&["-r", "__ns:=/cell", "-r", "/tf:=_tf", "-p", "rate_hz:=3"]).unwrap();
+        let part = args.of_part("arm", "left").unwrap();
+        assert_eq!(part.name().to_string(), "/cell/left/arm");
+        assert_eq!(part.resolve("/tf").unwrap(), "/cell/left/_tf");
+        assert!(part.overrides().is_empty());
+        assert_eq!(ros(&[]).unwrap().of_part("arm", "left").unwrap().name().to_string(), "/left/arm");
+        assert!(args.of_part("arm", "the left").unwrap_err().to_string().contains("' '"));
     }
 
     #[test]

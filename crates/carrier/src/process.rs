@@ -1,6 +1,6 @@
 //! A node as a process of its own: arguments, logging, runtime, carrier, signals and exit code.
 
-use std::{error::Error, future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
@@ -14,6 +14,9 @@ type Failure = Box<dyn Error + Send + Sync>;
 const DEFAULT_FILTER: &str = "info,zenoh=error";
 /// How long tasks that a dropped node leaves behind (an arm's cancel on its way) have to end.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// A node at work. Boxed by who makes it, so that who starts it compiles none of it again, as of an `async fn` all do.
+pub type Running<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 
 /// The carrier between processes: Zenoh, or rcl where the program was built for a sourced ROS 2 (feature `rcl`).
 ///

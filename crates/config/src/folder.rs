@@ -1,27 +1,30 @@
 use std::path::{Path, PathBuf};
 
-/// A configuration folder.
+/// A configuration folder, and the rig that is used instead of the tasks' own, if one is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigFolder(PathBuf);
+pub struct ConfigFolder {
+    path: PathBuf,
+    rig: Option<String>,
+}
 
 impl ConfigFolder {
     /// Returns the folder that a user named, or else the first that exists of: `$DREAMITATE_CONFIG`,
     /// `config` here, `share/dreamitate/config` of the installation that this program belongs to, and the
     /// source tree that it was built from.
     pub fn find(named: Option<&Path>) -> Self {
-        if let Some(named) = named {
-            return Self(named.to_owned());
-        }
-        if let Some(from_env) = std::env::var_os("DREAMITATE_CONFIG") {
-            return Self(from_env.into());
-        }
+        let named = named.map(Path::to_owned);
+        let path = named.or_else(|| std::env::var_os("DREAMITATE_CONFIG").map(PathBuf::from));
+        Self { path: path.unwrap_or_else(Self::usual), rig: None }
+    }
+
+    fn usual() -> PathBuf {
         let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"));
         // Installed by colcon the program lies in lib/dreamitate, two folders below the prefix.
         let installed = std::env::current_exe()
             .ok()
             .and_then(|exe| Some(exe.parent()?.parent()?.parent()?.join("share/dreamitate/config")));
         let candidates = [Some(PathBuf::from("config")), installed, Some(source.clone())];
-        Self(candidates.into_iter().flatten().find(|dir| dir.join("tasks").is_dir()).unwrap_or(source))
+        candidates.into_iter().flatten().find(|dir| dir.join("tasks").is_dir()).unwrap_or(source)
     }
 
     /// The folder that a node's parameter names; where that is empty, as [`find`](Self::find) finds it.
@@ -29,9 +32,15 @@ impl ConfigFolder {
         Self::find((!named.is_empty()).then_some(Path::new(named)))
     }
 
+    /// The same where every task is done on a rig, a name or a YAML file; on its own if that is empty.
+    #[must_use]
+    pub fn on_rig(self, rig: &str) -> Self {
+        Self { rig: (!rig.is_empty()).then(|| rig.to_owned()), ..self }
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The file of a task.
@@ -42,6 +51,11 @@ impl ConfigFolder {
     /// The file of a rig.
     pub fn rig(&self, name: &str) -> PathBuf {
         self.file("rigs", name)
+    }
+
+    /// The file of the rig on which a task is done whose own is `name`.
+    pub(crate) fn rig_of_task(&self, name: &str) -> PathBuf {
+        self.rig(self.rig.as_deref().unwrap_or(name))
     }
 
     /// The file of a tool.
@@ -65,6 +79,6 @@ impl ConfigFolder {
         if given.extension().is_some_and(|e| e == "yaml" || e == "yml") {
             return given.to_owned();
         }
-        self.0.join(kind).join(format!("{name}.yaml"))
+        self.path.join(kind).join(format!("{name}.yaml"))
     }
 }

@@ -14,6 +14,8 @@ pub struct Task {
     pub frame_period_s: f64,
     /// The cameras and arms.
     pub rig: Rig,
+    /// The file that describes them.
+    pub rig_file: PathBuf,
     /// The tools, by name in order.
     pub tools: Vec<TaskTool>,
     /// How the arms are to move.
@@ -127,7 +129,7 @@ struct ToolEntry {
 }
 
 impl Task {
-    /// Reads a task and its rig.
+    /// Reads a task and its rig, or the rig that the folder is [on](ConfigFolder::on_rig).
     ///
     /// # Errors
     /// A file is unreadable or wrong, or a tool's arm is not in the rig.
@@ -146,7 +148,8 @@ impl Task {
         if !(file.frame_period_s > 0.0 && file.frame_period_s <= 10.0) {
             return Err(ConfigError::FramePeriod(file.frame_period_s));
         }
-        let rig = Rig::read(&folder.rig(&file.rig))?;
+        let rig_file = folder.rig_of_task(&file.rig);
+        let rig = Rig::read(&rig_file)?;
         let tools = file
             .tools
             .into_iter()
@@ -163,7 +166,7 @@ impl Task {
             })
             .collect::<Result<_, _>>()?;
         let TaskFile { name, prompt, frame_period_s, motion, .. } = file;
-        Ok(Self { name, prompt, frame_period_s, rig, tools, motion })
+        Ok(Self { name, prompt, frame_period_s, rig, rig_file, tools, motion })
     }
 }
 
@@ -189,6 +192,18 @@ mod tests {
             [("left", "left"), ("right", "right")]
         );
         assert!(task.tools.iter().all(|t| t.file.is_file()));
+    }
+
+    #[test]
+    fn a_task_is_done_on_another_rig_where_one_is_named() {
+        let folder = ConfigFolder::find(None);
+        let own = Task::read(&folder, "sweeping").unwrap();
+        let same = Task::read(&folder.clone().on_rig(""), "sweeping").unwrap();
+        assert_eq!((&same.rig.name, same.rig_file), (&own.rig.name, own.rig_file));
+        // Rotation's rig has other arms.
+        let rotations = Task::read(&folder, "rotation").unwrap().rig_file;
+        let error = Task::read(&folder.on_rig(&rotations.to_string_lossy()), "sweeping").unwrap_err();
+        assert!(error.to_string().contains("wants the arm \"arm\", but the rig \"paper\""), "{error}");
     }
 
     #[test]

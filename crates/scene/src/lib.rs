@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use film::{Cancelled, Film};
 pub use flaws::{Flaws, Level};
-pub use hand::{ArmLook, Hand, HeldTool, Hold};
+pub use hand::{ArmLook, Grasp, Hand, HeldTool, Hold};
 pub use picture::{Exposure, develop, draw};
 pub use shapes::{capsule, cuboid, ellipsoid, lathe, plain};
 pub use table::Cloth;

@@ -38,7 +38,10 @@ pub(crate) fn declare(
         Declaration::text("config_dir", "").about("Folder of the configuration; the usual one if empty"),
     )?;
     let task = p.declare(Declaration::text("task", "rotation").about("Task: its name, or a YAML file"))?;
-    let folder = ConfigFolder::of_parameter(&config_dir);
+    let rig = p.declare(
+        Declaration::text("rig", "").about("Rig: its name, or a YAML file; the task's own if empty"),
+    )?;
+    let folder = ConfigFolder::of_parameter(&config_dir).on_rig(&rig);
     let chosen = Task::read(&folder, &task).map_err(anyhow::Error::from).and_then(|task| {
         let arms = arms_of_task(&folder, &task)?.into_iter().map(|arm| chosen(p, arm));
         Ok(ChosenTask { settings: plan_settings(&task), arms: arms.collect::<anyhow::Result<_>>()? })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamitate_carrier::{
-    Carrier, Declaration, Goal, Node, NodeArgs, Outcome, Publisher, Qos, TfBroadcaster,
+    Carrier, Declaration, Goal, Node, NodeArgs, Outcome, Publisher, Qos, Running, TfBroadcaster,
 };
 use dreamitate_config::ConfigFolder;
 use dreamitate_geometry::{Rig, WORLD_FRAME, prefixed_frame, tool_frame};
@@ -121,7 +121,7 @@ struct Driver {
     /// The simulation's time 0, ns since the epoch.
     zero_ns: i64,
     faults: Faults,
-    observe: Box<dyn Fn(ArmEvent) + Send + Sync>,
+    observe: Observer,
     plant: Option<Plant>,
 }
 
@@ -129,20 +129,20 @@ struct Driver {
 ///
 /// # Errors
 /// Parameters or files that cannot be used, or a carrier that fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
-    run_observed(carrier, args, |_| {}).await
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    run_observed(carrier, args, |_| {})
 }
 
 /// As [`run`], with somebody who sees what the arm does whatever its driver tells. The observer must be quick.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_observed(
+pub fn run_observed(
     carrier: Arc<dyn Carrier>,
     args: NodeArgs,
     observe: impl Fn(ArmEvent) + Send + Sync + 'static,
-) -> anyhow::Result<()> {
-    serve(carrier, args, Box::new(observe), None).await
+) -> Running<anyhow::Error> {
+    boxed(carrier, args, Box::new(observe), None)
 }
 
 /// As [`run`], for joints that somebody else moves: a world with physics. The plant is asked at each step of the
@@ -150,14 +150,26 @@ pub async fn run_observed(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_with_plant(carrier: Arc<dyn Carrier>, args: NodeArgs, plant: Plant) -> anyhow::Result<()> {
-    serve(carrier, args, Box::new(|_| {}), Some(plant)).await
+pub fn run_with_plant(carrier: Arc<dyn Carrier>, args: NodeArgs, plant: Plant) -> Running<anyhow::Error> {
+    boxed(carrier, args, Box::new(|_| {}), Some(plant))
+}
+
+/// Who observes an arm.
+type Observer = Box<dyn Fn(ArmEvent) + Send + Sync>;
+
+fn boxed(
+    carrier: Arc<dyn Carrier>,
+    args: NodeArgs,
+    observe: Observer,
+    plant: Option<Plant>,
+) -> Running<anyhow::Error> {
+    Box::pin(serve(carrier, args, observe, plant))
 }
 
 async fn serve(
     carrier: Arc<dyn Carrier>,
     args: NodeArgs,
-    observe: Box<dyn Fn(ArmEvent) + Send + Sync>,
+    observe: Observer,
     plant: Option<Plant>,
 ) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;

@@ -9,7 +9,9 @@ use crate::{
     truth::truth_message,
 };
 use anyhow::Context;
-use dreamitate_carrier::{Carrier, Diagnostics, Goal, Health, Node, NodeArgs, Outcome, Publisher, Qos};
+use dreamitate_carrier::{
+    Carrier, Diagnostics, Goal, Health, Node, NodeArgs, Outcome, Publisher, Qos, Running,
+};
 use dreamitate_clip::{StereoClip, clip_to_message, image_to_message, pose_to_message};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Rig, View, WORLD_FRAME, camera_frame};
@@ -64,7 +66,11 @@ struct Dreamer {
 ///
 /// # Errors
 /// A parameter, the task or the model is refused, the carrier fails, or the dream at the start fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Arc::new(Node::open(carrier, args)?);
     let settings = node.declare_parameters(Settings::declare)?;
     let task = Task::read(&settings.config, &settings.task)?;

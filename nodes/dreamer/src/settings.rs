@@ -126,6 +126,9 @@ impl Settings {
             Declaration::text("task", "rotation")
                 .about("The task that is dreamt at the start: a name or a YAML file"),
         )?;
+        let rig = parameters.declare(
+            Declaration::text("rig", "").about("The rig: a name or a YAML file; empty: each task's own"),
+        )?;
         let seed = parameters.declare(
             Declaration::new("seed", 0_i64).about("The seed of the first dream").range(0, i64::MAX),
         )?;
@@ -142,7 +145,7 @@ impl Settings {
                 "onnx" => SourceSettings::Model(model),
                 _ => SourceSettings::Ready(Source::Rendered),
             },
-            config: ConfigFolder::of_parameter(&config_dir),
+            config: ConfigFolder::of_parameter(&config_dir).on_rig(&rig),
             task,
             // Not below 0, see its range.
             seed: seed.unsigned_abs(),

@@ -96,6 +96,9 @@ struct GraphArgs {
     /// A folder of configuration instead of the program's own.
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// A rig instead of the task's own: a name, or a YAML file.
+    #[arg(long, value_name = "RIG", default_value = "", hide_default_value = true)]
+    rig: String,
     /// How two views become one pose; `midpoint` is the paper's way.
     #[arg(long, value_enum, default_value = "coupled")]
     fusion: Fusion,
@@ -241,10 +244,14 @@ enum Carriage {
 }
 
 impl GraphArgs {
+    fn config(&self) -> ConfigFolder {
+        ConfigFolder::find(self.config.as_deref()).on_rig(&self.rig)
+    }
+
     fn options(&self, task: &str, dreams: Dreams, arms: bool, time_factor: f64) -> GraphOptions {
         GraphOptions {
             task: task.to_owned(),
-            config: ConfigFolder::find(self.config.as_deref()),
+            config: self.config(),
             dreams,
             fusion: match self.fusion {
                 Fusion::Coupled => "coupled".to_owned(),
@@ -259,7 +266,7 @@ impl GraphArgs {
 }
 
 async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
-    let task = Task::read(&ConfigFolder::find(args.graph.config.as_deref()), &args.task)?;
+    let task = Task::read(&args.graph.config(), &args.task)?;
     let models = tool_models(&task)?;
     if args.model.is_none() && args.sampling.given() {
         bail!("--provider, --threads, --steps, --guidance and --decode-frames go with --model");

@@ -90,7 +90,10 @@ pub(crate) struct NodeSpec {
 pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
     let task = Task::read(&options.config, &options.task)?;
     let config_dir = options.config.path().canonicalize().context("the configuration folder")?;
-    let common = || vec![("task", options.task.clone()), ("config_dir", config_dir.display().to_string())];
+    let rig_file = task.rig_file.canonicalize().context("the rig's file")?;
+    let of_rig =
+        || vec![("config_dir", config_dir.display().to_string()), ("rig", rig_file.display().to_string())];
+    let common = || [vec![("task", options.task.clone())], of_rig()].concat();
     let node = |program, name: &str, namespace: &str, more: Vec<(&'static str, String)>| NodeSpec {
         program,
         name: name.to_owned(),
@@ -107,13 +110,10 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
         }
         Dreams::Generated(Generated { model, photos, parameters }) => {
             if let Some(photos) = photos {
-                let more = vec![
-                    ("folder", absolute(photos, "no photos")?),
-                    ("config_dir", config_dir.display().to_string()),
-                    ("rig", task.rig.name.clone()),
-                    // A file does not change, and every pair goes to the bag.
-                    ("rate_hz", format!("{:?}", 1.0 / PHOTO_PERIOD_S)),
-                ];
+                let mut more = of_rig();
+                more.push(("folder", absolute(photos, "no photos")?));
+                // A file does not change, and every pair goes to the bag.
+                more.push(("rate_hz", format!("{:?}", 1.0 / PHOTO_PERIOD_S)));
                 list.push(node(Program::StereoCamera, "stereo_camera", "", more));
             }
             let mut more = vec![("source", "onnx".to_owned()), ("model_dir", absolute(model, "no model")?)];
@@ -153,13 +153,11 @@ pub(crate) fn nodes(options: &GraphOptions) -> anyhow::Result<Vec<NodeSpec>> {
         more.push(("overlay", options.loop_view.to_string()));
         list.push(node(Program::SceneMarkers, "scene_markers", "", more));
         for tool in task.tools.iter().filter(|_| options.world.is_none()) {
-            let more = vec![
-                ("config_dir", config_dir.display().to_string()),
-                ("rig", task.rig.name.clone()),
-                ("arm", tool.arm.clone()),
-                ("tool", tool.file.canonicalize().unwrap_or(tool.file.clone()).display().to_string()),
-                ("time_factor", format!("{:?}", options.time_factor)),
-            ];
+            let tool_file = tool.file.canonicalize().unwrap_or(tool.file.clone());
+            let mut more = of_rig();
+            more.push(("arm", tool.arm.clone()));
+            more.push(("tool", tool_file.display().to_string()));
+            more.push(("time_factor", format!("{:?}", options.time_factor)));
             list.push(node(Program::SimulatedArm, "simulated_arm", &format!("/{}", tool.arm), more));
         }
         let mut more = common();

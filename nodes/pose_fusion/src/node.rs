@@ -1,7 +1,7 @@
 //! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
 
 use crate::{FusionLimits, FusionMethod, fuse_tracks};
-use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos};
+use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos, Running};
 use dreamitate_clip::pose_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 struct Parameters {
     task: String,
     config_dir: String,
+    rig: String,
     method: FusionMethod,
     prior_rounds: u8,
     limits: FusionLimits,
@@ -31,7 +32,11 @@ struct Output {
 ///
 /// # Errors
 /// A parameter or the task is wrong, or the carrier fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let parameters = node.declare_parameters(|p| {
         let limits = FusionLimits::default();
@@ -39,6 +44,9 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             task: p.declare(Declaration::text("task", "rotation").about("task whose tools are fused"))?,
             config_dir: p
                 .declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            rig: p.declare(
+                Declaration::text("rig", "").about("rig, a name or a YAML file; empty: the task's"),
+            )?,
             method: match p
                 .declare(
                     Declaration::text("fusion", "coupled")
@@ -94,7 +102,8 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             },
         })
     })?;
-    let task = Task::read(&ConfigFolder::of_parameter(&parameters.config_dir), &parameters.task)?;
+    let config = ConfigFolder::of_parameter(&parameters.config_dir).on_rig(&parameters.rig);
+    let task = Task::read(&config, &parameters.task)?;
 
     let (sender, mut tracks) = mpsc::unbounded_channel();
     let mut outputs = Vec::new();

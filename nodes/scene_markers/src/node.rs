@@ -1,7 +1,7 @@
 //! The node: tracks, trajectories and plans in; markers, paths and the dream with the tracked tools out.
 
 use crate::{Scene, SceneTool, draw_pose};
-use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos, Subscription};
+use dreamitate_carrier::{Carrier, Declaration, Node, NodeArgs, Publisher, Qos, Running, Subscription};
 use dreamitate_clip::{StereoClip, clip_from_message, image_to_message};
 use dreamitate_config::{ConfigFolder, Task, TaskTool};
 use dreamitate_geometry::{Pose, View, camera_frame};
@@ -42,19 +42,24 @@ struct PlannedArm {
 ///
 /// # Errors
 /// A parameter, the task or one of its files is wrong, or the carrier fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
-    let (task, config_dir, overlay) = node.declare_parameters(|p| {
+    let (task, config_dir, rig, overlay) = node.declare_parameters(|p| {
         Ok((
             p.declare(Declaration::text("task", "rotation").about("task whose tools are shown"))?,
             p.declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            p.declare(Declaration::text("rig", "").about("rig, a name or a YAML file; empty: the task's"))?,
             p.declare(
                 Declaration::new("overlay", false)
                     .about("Publish the dream's frames with the tools' outlines in a loop"),
             )?,
         ))
     })?;
-    let config = ConfigFolder::of_parameter(&config_dir);
+    let config = ConfigFolder::of_parameter(&config_dir).on_rig(&rig);
     let task = Task::read(&config, &task)?;
     let cameras = View::ALL.map(|view| {
         let seen = task.rig.camera(view);

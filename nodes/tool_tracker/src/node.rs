@@ -2,7 +2,7 @@
 
 use crate::{TrackerSettings, ViewModel, ViewTracker};
 use anyhow::Context;
-use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos};
+use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos, Running};
 use dreamitate_clip::clip_from_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
@@ -15,6 +15,7 @@ struct Parameters {
     view: View,
     task: String,
     config_dir: String,
+    rig: String,
     settings: TrackerSettings,
 }
 
@@ -30,7 +31,11 @@ struct Tracked {
 ///
 /// # Errors
 /// A parameter, the task or a tool is wrong, or the carrier fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let parameters = node.declare_parameters(|p| {
         let defaults = TrackerSettings::default();
@@ -47,6 +52,9 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             task: p.declare(Declaration::text("task", "rotation").about("task whose tools are tracked"))?,
             config_dir: p
                 .declare(Declaration::text("config_dir", "").about("configuration folder; empty: found"))?,
+            rig: p.declare(
+                Declaration::text("rig", "").about("rig, a name or a YAML file; empty: the task's"),
+            )?,
             settings: TrackerSettings {
                 min_explained: p.declare(
                     Declaration::new("min_explained", defaults.min_explained)
@@ -68,7 +76,8 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
             },
         })
     })?;
-    let task = Task::read(&ConfigFolder::of_parameter(&parameters.config_dir), &parameters.task)?;
+    let config = ConfigFolder::of_parameter(&parameters.config_dir).on_rig(&parameters.rig);
+    let task = Task::read(&config, &parameters.task)?;
     let tools: Arc<[ToolModel]> =
         task.tools.iter().map(|tool| ToolModel::read(&tool.file)).collect::<Result<_, _>>()?;
 

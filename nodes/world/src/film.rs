@@ -5,7 +5,9 @@ use dreamitate_clip::{FRAMES_PER_VIEW, StereoClip};
 use dreamitate_config::Task;
 use dreamitate_geometry::{Pose, Rig, View};
 use dreamitate_render::{TexturedMesh, ToolModel};
-use dreamitate_scene::{ArmLook, Body, Cloth, Film, Flaws, Hand, HeldTool, Hold, Level, Shade, capsule};
+use dreamitate_scene::{
+    ArmLook, Body, Cloth, Film, Flaws, Grasp, Hand, HeldTool, Hold, Level, Shade, capsule,
+};
 use image::RgbImage;
 use nalgebra::Point3;
 use std::{collections::BTreeMap, sync::Arc};
@@ -126,8 +128,12 @@ impl Cinema {
             .iter()
             .enumerate()
             .map(|(index, (_, mesh))| {
-                let along_m = draw.within([-0.014, 0.004]);
-                HeldTool::new(TexturedMesh::clone(mesh), hand(index), hold, along_m, look)
+                let grasp = Grasp {
+                    along_m: draw.within([-0.014, 0.004]),
+                    thumb_m: [draw.within([-0.008, 0.008]), draw.within([0.0, 0.014])],
+                    bend_rad: std::array::from_fn(|_| draw.within([0.08, 0.3])),
+                };
+                HeldTool::new(TexturedMesh::clone(mesh), hand(index), hold, &grasp, look)
             })
             .collect()
     }

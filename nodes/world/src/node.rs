@@ -1,7 +1,7 @@
 //! The world as a node: cameras and arms that nobody can tell from real ones.
 //!
 //! It publishes `camera/{top,side}/image_raw` and `camera_info`, and serves each arm's FollowJointTrajectory, joint states
-//! and frames in the arm's namespace, as `stereo_camera` and the arms' drivers do. `world/score` says how the task stands.
+//! and frames in the arm's namespace below its own, as `stereo_camera` and the arms' drivers do. `world/score` says how the task stands.
 //! With `oracle` it also serves the action `dream` as a dreamer does: with what a scripted expert does from here on,
 //! filmed with the flaws of dreams.
 
@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use arm_executor::simulated_node;
 use dreamitate_carrier::{
     Carrier, Declaration, Goal, Node, NodeArgs, Outcome, ParameterError, ParameterSet, Publisher, Qos,
+    Running,
 };
 use dreamitate_clip::clip_to_message;
 use dreamitate_config::{ConfigFolder, Task};
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 struct Parameters {
     task: String,
     config_dir: String,
+    rig: String,
     seed: i64,
     split: String,
     camera_rate_hz: f64,
@@ -50,6 +52,10 @@ impl Parameters {
             config_dir: p.declare(
                 Declaration::text("config_dir", "")
                     .about("Folder of the configuration; the usual one if empty"),
+            )?,
+            rig: p.declare(
+                Declaration::text("rig", "")
+                    .about("The rig: its name, or a YAML file; the task's own if empty"),
             )?,
             seed: p.declare(
                 Declaration::new("seed", 0_i64).about("What the scene is drawn from").range(0, i64::MAX),
@@ -90,19 +96,14 @@ impl Shared {
     /// What an arm is told; the world goes on to that time, and answers where the arm's joints are.
     fn tell(&mut self, arm: usize, told: JointSample) -> JointSample {
         self.told[arm] = told;
-        let points: Vec<TrajectoryPoint> = self
-            .told
-            .iter()
-            .map(|told| TrajectoryPoint {
-                time_s: told.time_s,
-                positions: told.positions,
-                velocities: told.velocities,
-                accelerations: Joints::default(),
-            })
-            .collect();
-        self.world.follow(&points);
-        // The arms' clocks began at nearly the same time; the one that is ahead leads.
-        while self.world.physics().time_s() + self.world.physics().timestep_s() <= told.time_s {
+        // The arms' clocks began at nearly the same time; the one that is ahead leads, and the others go on meanwhile.
+        loop {
+            let time_s = self.world.physics().time_s() + self.world.physics().timestep_s();
+            if time_s > told.time_s {
+                break;
+            }
+            let points: Vec<TrajectoryPoint> = self.told.iter().map(|told| going_on(told, time_s)).collect();
+            self.world.follow(&points);
             self.world.step();
             self.judge.watch(&self.world);
         }
@@ -114,14 +115,33 @@ impl Shared {
     }
 }
 
+/// The longest that an arm goes on without being told anything, seconds.
+const LONGEST_UNTOLD_S: f64 = 0.1;
+
+/// What an arm does at a time near the one that it was told something for.
+fn going_on(told: &JointSample, time_s: f64) -> TrajectoryPoint {
+    let since_s = (time_s - told.time_s).clamp(-LONGEST_UNTOLD_S, LONGEST_UNTOLD_S);
+    let joints = told.positions.iter().zip(&told.velocities);
+    TrajectoryPoint {
+        time_s,
+        positions: joints.map(|(position, velocity)| position + velocity * since_s).collect(),
+        velocities: told.velocities,
+        accelerations: Joints::default(),
+    }
+}
+
 /// Runs the node until it is dropped.
 ///
 /// # Errors
 /// Parameters or files that cannot be used, or a carrier that fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
-    let node = Node::open(carrier.clone(), args)?;
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+    let node = Node::open(carrier.clone(), args.clone())?;
     let parameters = node.declare_parameters(Parameters::declare)?;
-    let config = ConfigFolder::of_parameter(&parameters.config_dir);
+    let config = ConfigFolder::of_parameter(&parameters.config_dir).on_rig(&parameters.rig);
     let task = Task::read(&config, &parameters.task)?;
     let split: Split = parameters.split.parse().map_err(anyhow::Error::msg)?;
     let seed = u64::try_from(parameters.seed).context("seed")?;
@@ -138,17 +158,15 @@ pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()
     let shared = Arc::new(Mutex::new(Shared { told: told.collect(), world, judge }));
     let mut set = JoinSet::new();
     for (index, tool) in task.tools.iter().enumerate() {
-        let text = |name: &str, value: &str| ["-p".to_owned(), format!("{name}:='{value}'")];
+        let text = |value: &str| format!("'{value}'");
         let tool_file = tool.file.canonicalize().unwrap_or_else(|_| tool.file.clone());
-        let args = ["--ros-args", "-r", "__node:=simulated_arm", "-r"].map(str::to_owned).into_iter();
         let args = args
-            .chain([format!("__ns:=/{}", tool.arm)])
-            .chain(text("config_dir", &parameters.config_dir))
-            .chain(text("rig", &task.rig.name))
-            .chain(text("arm", &tool.arm))
-            .chain(text("tool", &tool_file.display().to_string()))
-            .chain(["-p".to_owned(), format!("time_factor:={:?}", parameters.time_factor)]);
-        let args = NodeArgs::parse("simulated_arm", args.collect::<Vec<_>>())?;
+            .of_part("simulated_arm", &tool.arm)?
+            .with_parameter("config_dir", &text(&parameters.config_dir))
+            .with_parameter("rig", &text(&task.rig_file.display().to_string()))
+            .with_parameter("arm", &text(&tool.arm))
+            .with_parameter("tool", &text(&tool_file.display().to_string()))
+            .with_parameter("time_factor", &format!("{:?}", parameters.time_factor));
         let shared = shared.clone();
         let plant = Box::new(move |told| shared.lock().tell(index, told));
         let carrier = carrier.clone();

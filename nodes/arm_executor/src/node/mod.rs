@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dreamitate_carrier::{
     ActionClient, Carrier, CarrierError, Client, Diagnostics, Goal, Health, Node, NodeArgs, Outcome,
-    Publisher, Qos,
+    Publisher, Qos, Running,
 };
 use dreamitate_msgs::action_msgs::CancelGoal;
 use dreamitate_msgs::control_msgs::FollowJointTrajectory;
@@ -89,7 +89,11 @@ struct Executor {
 ///
 /// # Errors
 /// Parameters or files that cannot be used, or a carrier that fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     // The arms' names are parameters' names, and the task that names the arms is a parameter too.
     let (parameters, chosen) = node.declare_parameters(declare)?;

@@ -1,7 +1,7 @@
 use super::motion::Motion;
 use dreamitate_geometry::Pose;
 use dreamitate_render::TexturedMesh;
-use dreamitate_scene::{ArmLook, Body, Flaws, Hand, HeldTool, Hold, Shade, any_thing};
+use dreamitate_scene::{ArmLook, Body, Flaws, Grasp, Hand, HeldTool, Hold, Shade, any_thing};
 use nalgebra::{UnitQuaternion, Vector3};
 use rand::{Rng, RngExt};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Scene {
         };
         let hands = tools.into_iter().map(|(hand, tool)| {
             let along_m = random.random_range(-0.014..0.004);
-            (hand, HeldTool::new(tool, hand, hold, along_m, look))
+            (hand, HeldTool::new(tool, hand, hold, &Grasp::usual(along_m), look))
         });
         Self {
             hands: hands.collect(),

@@ -8,7 +8,7 @@ mod from_topics;
 mod pairs;
 
 use dreamitate_carrier::{
-    Carrier, CarrierError, Declaration, Node, NodeArgs, ParameterError, ParameterSet, Publisher, Qos,
+    Carrier, CarrierError, Declaration, Node, NodeArgs, ParameterError, ParameterSet, Publisher, Qos, Running,
 };
 use dreamitate_clip::{CalibrationMessageError, camera_from_message, camera_to_message, image_to_message};
 use dreamitate_config::ConfigFolder;
@@ -218,7 +218,11 @@ fn info_topic(images: &str) -> String {
 /// # Errors
 /// A parameter or the rig is refused, the files are not pictures of its cameras, a recording cannot be played, or the
 /// carrier fails.
-pub async fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
+pub fn run(carrier: Arc<dyn Carrier>, args: NodeArgs) -> Running<anyhow::Error> {
+    Box::pin(work(carrier, args))
+}
+
+async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let node = Node::open(carrier, args)?;
     let settings = node.declare_parameters(Settings::declare)?;
     let rig = Arc::new(Rig::read(&settings.rig)?);
