@@ -170,7 +170,7 @@ def test_the_textured_mesh_is_the_printed_one_in_two_named_parts(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_plate_shows_its_whole_pattern(name):
-    """The share of white on the mesh's plates is that of the pattern; all other faces have the body's colour."""
+    """The share of white on the mesh's plates is that of the pattern; other faces have their part's colour."""
     d = dimensions(name)
     tool = make_tools.union(make_tools.tracked_part(d), [make_tools.working_part(d)])
     texture, rows = make_tools.atlas(d)
@@ -191,6 +191,8 @@ def test_each_plate_shows_its_whole_pattern(name):
             expected &= ~(on & (a > a0) & (a < a1) & (b > b0) & (b < b1))
     assert white.sum() > 1000
     assert np.mean(white != expected) < 0.005
+    plain = np.array([d["colours"]["body_rgb"], d["colours"]["work_rgb"]])[tool.part[face]]
+    assert np.all(shown[~white] == plain[~white])
 
 
 def inside(outline, a, b):

@@ -74,7 +74,9 @@ PART_LIMITS = {
     },
 }
 TRACKED_LENGTH_MM = (100, 130)
-COLOURS = ("body_rgb", "plate_rgb")
+COLOURS = ("body_rgb", "plate_rgb", "work_rgb")
+# Rows of the texture that a colour of plain faces has.
+PLAIN_ROWS = 16
 PLATES = ("top", "left", "right")
 MIN_CELL_MM = 8.0
 SPHERE_SEGMENTS = 32
@@ -407,17 +409,17 @@ def plate_image(plate, d):
         white &= (a1 - a0) * (up - u0) > (u1 - u0) * (across - a0)
     for a0, a1, u0, u1 in plate.cells:
         white &= (across < a0) | (across > a1) | (up < u0) | (up > u1)
-    return np.where(white[..., None], *(np.array(d["colours"][c], np.uint8) for c in reversed(COLOURS)))
+    return np.where(white[..., None], *(np.array(d["colours"][c], np.uint8) for c in ("plate_rgb", "body_rgb")))
 
 
 def atlas(d):
     """The texture [H, W, RGB] with the plates one below the other, and the first row of each. The rest has the body's
-    colour."""
+    colour, but for the last rows, which have the working part's."""
     images = [plate_image(plate, d) for plate in plates(d)]
-    # The last rows are the body's colour, which the plain faces show.
     rows = np.cumsum([0] + [len(i) for i in images])
-    texture = np.empty((rows[-1] + 16, max(i.shape[1] for i in images), 3), np.uint8)
+    texture = np.empty((rows[-1] + 2 * PLAIN_ROWS, max(i.shape[1] for i in images), 3), np.uint8)
     texture[:] = d["colours"]["body_rgb"]
+    texture[-PLAIN_ROWS:] = d["colours"]["work_rgb"]
     for row, image in zip(rows, images):
         texture[row : row + len(image), : image.shape[1]] = image
     return texture, rows[:-1]
@@ -431,7 +433,8 @@ def texture_coordinates(mesh, d, texture, rows):
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     uv = np.empty((len(corners), 3, 2))
-    uv[:] = (0.5, 8 / height)
+    uv[:] = (0.5, 1.5 * PLAIN_ROWS / height)
+    uv[mesh.part == 1] = (0.5, 0.5 * PLAIN_ROWS / height)
     for plate, row in zip(plates(d), rows):
         on_plane = np.abs(corners[:, :, plate.axis] - plate.at_mm).max(axis=1) < 1e-3
         on_plate = (mesh.part == 0) & on_plane & (normals[:, plate.axis] * plate.sign > 0.999)

@@ -2,7 +2,7 @@ use crate::{
     pixel::{Pixel, distance, dot, norm_squared},
     synthesis::{NOTHING, Synthesis},
 };
-use dreamitate_render::{Facet, ToolModel};
+use dreamitate_render::Facet;
 
 /// How much of the printed colour stays in a facet's colour: a picture's light changes colours, but a facet
 /// that may take any colour would explain anything.
@@ -33,13 +33,13 @@ impl Appearance {
     /// Takes each facet's colour from the pixels that it fills, one pixel inside its border.
     pub fn fit(
         &mut self,
-        tool: &ToolModel,
+        printed: &[Pixel],
         drawing: &Synthesis,
         image: &[Pixel],
         valid: &[bool],
         width: usize,
     ) {
-        self.histograms.resize_with(tool.facet_list().count(), || Histogram::EMPTY);
+        self.histograms.resize_with(printed.len(), || Histogram::EMPTY);
         self.histograms.iter_mut().for_each(Histogram::clear);
         let height = drawing.facet.len() / width;
         let area = drawing.area;
@@ -57,10 +57,13 @@ impl Appearance {
         }
         self.colours.clear();
         self.colours.extend(
-            tool.facet_list()
-                .zip(&self.histograms)
-                .map(|(facet, histogram)| mixed(facet_colour(facet), histogram.median())),
+            printed.iter().zip(&self.histograms).map(|(printed, seen)| mixed(*printed, seen.median())),
         );
+    }
+
+    /// The colour that each facet was seen in at the last fit, where it was seen, and in how many pixels.
+    pub fn medians(&self) -> impl Iterator<Item = (Option<Pixel>, u32)> {
+        self.histograms.iter().map(|histogram| (histogram.median(), histogram.count))
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::{
     detect::detect,
-    levels::{Levels, Photo},
+    levels::Levels,
+    look::Shot,
     refine::{Refined, Scratch},
     view_model::ViewModel,
 };
@@ -13,7 +14,7 @@ pub(crate) const APART_M: f64 = 0.05;
 pub(crate) fn assign(
     model: &ViewModel,
     frame: &Levels,
-    photo: &Photo,
+    shot: &Shot,
     regions: &[[f32; 2]],
 ) -> Option<Vec<Refined>> {
     let tools = model.tools.len();
@@ -22,7 +23,7 @@ pub(crate) fn assign(
     let found: Vec<Option<Refined>> = jobs
         .par_iter()
         .map_init(Scratch::default, |scratch, &(tool, region)| {
-            detect(&model.scene(tool, frame, photo), model.bank(tool), region, scratch)
+            detect(&model.scene(tool, frame, shot), model.bank(tool), region, scratch)
         })
         .collect();
     let table: Vec<&[Option<Refined>]> = found.chunks(regions.len().max(1)).collect();

@@ -1,5 +1,6 @@
 use crate::{
-    levels::{Levels, Photo, Scale},
+    levels::{Levels, Scale},
+    look::Shot,
     refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, refine},
     region::{centres, likeness},
     templates::TemplateBank,
@@ -15,8 +16,9 @@ const COARSE_POSES: usize = 8;
 const MIDDLE_POSES: usize = 4;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
-pub(crate) fn regions(model: &ViewModel, frame: &Levels, photo: &Photo) -> Vec<[f32; 2]> {
-    let likeness = likeness(&model.palette, frame.at(Scale::Quarter), photo.levels.at(Scale::Quarter));
+pub(crate) fn regions(model: &ViewModel, frame: &Levels, shot: &Shot) -> Vec<[f32; 2]> {
+    let likeness =
+        likeness(&shot.look.palette, frame.at(Scale::Quarter), shot.photo.levels.at(Scale::Quarter));
     let focal_px = Scale::Quarter.camera(&model.camera).fx_px;
     let radius_m = model.tools.iter().map(ToolModel::radius_m).fold(0.0, f64::max);
     let radius_px = (0.7 * radius_m * focal_px / model.table_distance_m) as f32;

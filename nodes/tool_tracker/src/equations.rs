@@ -13,6 +13,9 @@ pub(crate) const ENERGY_CAP: f32 = 120.0;
 const OUTSIDE_CAP: f32 = 110.0;
 /// How much a pixel of the untracked part counts when poses are compared; it never moves them.
 pub(crate) const UNTRACKED_WEIGHT: f32 = 0.25;
+/// How much it counts, when poses are compared, that a drawing explains the picture better than one colour inside its
+/// outline would: any patch of the tool's colour looks like a side of the tool on which nothing is printed.
+pub(crate) const STRUCTURE_WEIGHT: f64 = 0.4;
 /// A drawing that is flatter than this at a pixel says nothing about motion, squared levels a pixel.
 const MIN_GRADIENT_SQUARED: f32 = 1.0;
 /// Fewer pixels inside the outline are no tool.
@@ -75,11 +78,13 @@ impl Comparison<'_> {
         let (mut energy, mut count) = (0f64, 0u32);
         let (mut inside_sum, mut inside_count) = (0f64, 0u32);
         let (mut gain, mut inside_before, mut inside_after) = (0f64, 0f64, 0f64);
+        let (mut colour_sum, mut colour_squares) = ([0f64; 4], 0f64);
         for y in self.area.y0.max(1)..self.area.y1.min(window.height - 1) {
             let mut row_hessian = [[0f32; 8]; 6];
             let mut row_descent = [0f32; 8];
             let (mut row_energy, mut row_inside) = (0f32, 0f32);
             let (mut row_gain, mut row_before, mut row_after) = (0f32, 0f32, 0f32);
+            let (mut row_sum, mut row_squares): (Pixel, f32) = ([0.0; 4], 0.0);
             for x in self.area.x0.max(1)..self.area.x1.min(width - 1) {
                 let at = y * width + x;
                 let nearness = drawing.nearness[at];
@@ -102,6 +107,8 @@ impl Comparison<'_> {
                 row_energy += capped;
                 count += 1;
                 if inside {
+                    row_sum = std::array::from_fn(|c| row_sum[c] + image[at][c]);
+                    row_squares += norm_squared(image[at]);
                     let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
                     row_gain += before - capped;
                     row_inside += capped.sqrt();
@@ -140,6 +147,8 @@ impl Comparison<'_> {
             energy += f64::from(row_energy);
             inside_sum += f64::from(row_inside);
             gain += f64::from(row_gain);
+            colour_sum.iter_mut().zip(row_sum).for_each(|(sum, value)| *sum += f64::from(value));
+            colour_squares += f64::from(row_squares);
             inside_before += f64::from(row_before);
             inside_after += f64::from(row_after);
             for (sum, row) in hessian.iter_mut().zip(row_hessian) {
@@ -151,6 +160,10 @@ impl Comparison<'_> {
             return None;
         }
         let mean = energy / f64::from(count);
+        // What differs inside the outline from one colour all over.
+        let structure =
+            colour_squares - colour_sum.iter().map(|sum| sum * sum).sum::<f64>() / f64::from(inside_count);
+        gain += STRUCTURE_WEIGHT * (structure - inside_after);
         Some(NormalEquations {
             hessian: Matrix6::from_fn(|i, j| hessian[i][j]),
             descent: Vector6::from_fn(|i, _| descent[i]),

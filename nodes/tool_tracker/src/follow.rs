@@ -1,6 +1,7 @@
 use crate::{
     detect::{descend_all, detect},
-    levels::{Levels, Photo},
+    levels::Levels,
+    look::Shot,
     refine::Scratch,
     view_model::ViewModel,
 };
@@ -31,11 +32,11 @@ impl Follower {
         &mut self,
         model: &ViewModel,
         (number, frame): (usize, &Levels),
-        photo: &Photo,
+        shot: &Shot,
         regions: &[[f32; 2]],
         scratch: &mut Scratch,
     ) -> TrackedPose {
-        let scene = model.scene(self.tool, frame, photo);
+        let scene = model.scene(self.tool, frame, shot);
         let near = nearest_regions(model, &self.last[0], regions);
         let mut found = descend_all(&scene, &self.guesses(model, &near), GLANCED, GUESSES, scratch);
         if !found.as_ref().is_some_and(|found| model.is_trusted(found)) {

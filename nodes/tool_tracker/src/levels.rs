@@ -1,8 +1,9 @@
 use crate::{
     blur::blur,
+    hand::hand_mask,
+    look::Look,
     pixel::{Area, Pixel},
     refine::{COARSE, FINE, MIDDLE, Stage},
-    skin::skin_mask,
 };
 use dreamitate_geometry::PinholeCamera;
 use dreamitate_render::Window;
@@ -15,8 +16,8 @@ pub(crate) struct Level {
     pub height: usize,
     /// RGB and a fourth that is 0, `[height, width]`.
     pub rgb: Vec<[u8; 4]>,
-    /// Pixels that show skin (at least half of the pixels that they stand for).
-    pub skin: Vec<bool>,
+    /// Pixels that show hands (at least half of the pixels that they stand for).
+    pub hands: Vec<bool>,
 }
 
 /// A picture at full, half and quarter size.
@@ -32,7 +33,7 @@ pub(crate) struct Photo {
 
 impl Photo {
     pub fn of(image: &RgbImage) -> Self {
-        let levels = Levels::with_skin(image, vec![false; (image.width() * image.height()) as usize]);
+        let levels = Levels::with_hands(image, vec![false; (image.width() * image.height()) as usize]);
         let mut scratch = Vec::new();
         let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
             let level = levels.at(scale);
@@ -79,17 +80,17 @@ impl Scale {
 }
 
 impl Levels {
-    /// The levels of a frame after a photo of the same size, and what it shows of skin: nothing that has the tools' colours.
-    pub fn of(image: &RgbImage, photo: &Photo, palette: &[Pixel]) -> Self {
-        Self::with_skin(image, skin_mask(image, &photo.levels.at(Scale::Full).rgb, palette))
+    /// The levels of a frame after a photo of the same size, and what it shows of hands: nothing that has the tools' colours.
+    pub fn of(image: &RgbImage, photo: &Photo, look: &Look) -> Self {
+        Self::with_hands(image, hand_mask(image, &photo.levels.at(Scale::Full).rgb, look))
     }
 
-    fn with_skin(image: &RgbImage, skin: Vec<bool>) -> Self {
+    fn with_hands(image: &RgbImage, hands: Vec<bool>) -> Self {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
             rgb: image.pixels().map(|p| [p.0[0], p.0[1], p.0[2], 0]).collect(),
-            skin,
+            hands,
         };
         let half = full.halved();
         let quarter = half.halved();
@@ -110,7 +111,7 @@ impl Level {
     fn halved(&self) -> Level {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut rgb = Vec::with_capacity(width * height);
-        let mut skin = Vec::with_capacity(width * height);
+        let mut hands = Vec::with_capacity(width * height);
         for y in 0..height {
             for x in 0..width {
                 let corners =
@@ -119,10 +120,10 @@ impl Level {
                     .iter()
                     .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
                 rgb.push(sum.map(|s| ((s + 2) / 4) as u8));
-                skin.push(corners.iter().filter(|i| self.skin[**i]).count() >= 2);
+                hands.push(corners.iter().filter(|i| self.hands[**i]).count() >= 2);
             }
         }
-        Level { width, height, rgb, skin }
+        Level { width, height, rgb, hands }
     }
 
     /// The index of a pixel, or `None` outside.
@@ -155,15 +156,15 @@ impl Level {
         }
     }
 
-    /// Copies which of a window's pixels count: inside the image and not skin.
+    /// Copies which of a window's pixels count: inside the image and not hands.
     pub fn crop_valid(&self, window: Window, out: &mut Vec<bool>) {
         out.clear();
         out.resize(window.width * window.height, false);
         let (left, inside, _) = self.columns(window);
         for (y, row) in (window.y_px..).zip(out.chunks_exact_mut(window.width)) {
             if let Some(first) = self.index(0, y) {
-                let skin = &self.skin[first + inside.start..first + inside.end];
-                row[left..].iter_mut().zip(skin).for_each(|(valid, skin)| *valid = !skin);
+                let hands = &self.hands[first + inside.start..first + inside.end];
+                row[left..].iter_mut().zip(hands).for_each(|(valid, hands)| *valid = !hands);
             }
         }
     }

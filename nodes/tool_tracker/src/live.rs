@@ -3,6 +3,7 @@ use crate::{
     detect::regions,
     follow::Follower,
     levels::{Levels, Photo},
+    look::{Look, Shot},
     refine::Scratch,
     tracker::TrackError,
     view_model::ViewModel,
@@ -18,7 +19,7 @@ const PATIENCE: usize = 3;
 /// Follows the tools through one view frame by frame, as they come, for as long as they come.
 pub struct LiveTracker {
     model: Arc<ViewModel>,
-    photo: Photo,
+    shot: Shot,
     /// A follower a tool, and since how many frames it has not seen it; empty until all tools are found.
     followers: Vec<(Follower, usize)>,
     scratch: Vec<Scratch>,
@@ -33,7 +34,8 @@ impl LiveTracker {
     pub fn new(model: Arc<ViewModel>, photo: &RgbImage) -> Result<Self, TrackError> {
         check_size(&model, photo)?;
         let scratch = model.tools.iter().map(|_| Scratch::default()).collect();
-        Ok(Self { model, photo: Photo::of(photo), followers: Vec::new(), scratch, next: 1 })
+        let shot = Shot { photo: Photo::of(photo), look: Look::plain(&model.tools) };
+        Ok(Self { model, shot, followers: Vec::new(), scratch, next: 1 })
     }
 
     /// The tools' poses in the next frame, in the order of the tools; lost ones say why. Frames count from 1.
@@ -45,29 +47,30 @@ impl LiveTracker {
         check_size(model, frame)?;
         let number = self.next;
         self.next += 1;
-        let frame = Levels::of(frame, &self.photo, &model.palette);
-        let near = regions(model, &frame, &self.photo);
+        let frame = Levels::of(frame, &self.shot.photo, &self.shot.look);
+        let near = regions(model, &frame, &self.shot);
         if self.followers.iter().any(|(_, missed)| *missed >= PATIENCE) {
             self.followers.clear();
         }
         if self.followers.is_empty() {
-            let found = assign(model, &frame, &self.photo, &near)
+            let found = assign(model, &frame, &self.shot, &near)
                 .filter(|poses| poses.iter().all(|pose| model.is_trusted(pose)));
             let Some(poses) = found else {
                 let lost = || TrackedPose::lost(number, "not all tools are found yet");
                 return Ok(model.tools.iter().map(|_| lost()).collect());
             };
+            self.shot.look = Look::seen(model, &frame, &self.shot.photo, &poses);
             let followers = poses.iter().enumerate();
             self.followers = followers.map(|(tool, found)| (Follower::new(tool, found.pose), 0)).collect();
             return Ok(poses.into_iter().map(|found| model.judged(number, Some(found))).collect());
         }
-        let photo = &self.photo;
+        let shot = &self.shot;
         Ok(self
             .followers
             .par_iter_mut()
             .zip(&mut self.scratch)
             .map(|((follower, missed), scratch)| {
-                let pose = follower.step(model, (number, &frame), photo, &near, scratch);
+                let pose = follower.step(model, (number, &frame), shot, &near, scratch);
                 *missed = if pose.status == Status::Accepted { 0 } else { *missed + 1 };
                 pose
             })

@@ -2,7 +2,8 @@ use crate::{
     appearance::Appearance,
     blur::{blur, reach_px},
     equations::Comparison,
-    levels::{Levels, Photo, Scale},
+    levels::{Levels, Scale},
+    look::Shot,
     pixel::{Area, Pixel},
     points::{Picture, Point},
     synthesis::Synthesis,
@@ -15,10 +16,12 @@ use nalgebra::Matrix6;
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub tool: &'a ToolModel,
+    /// Its facets' printed colours in the clip's light.
+    pub printed: &'a [Pixel],
     pub camera: &'a PinholeCamera,
     pub frame: &'a Levels,
-    /// The photo: what is behind the tool.
-    pub background: &'a Photo,
+    /// What is behind the tool.
+    pub shot: &'a Shot,
 }
 
 /// One step of the descent from coarse to fine.
@@ -140,10 +143,10 @@ fn descend(
         scratch;
     level.crop_rgb(window, sharp);
     level.crop_valid(window, valid);
-    scene.background.levels.at(stage.scale).crop_rgb(window, background);
+    scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
     image.clone_from(sharp);
     blur(image, width, all, stage.sigma_px, blurred);
-    scene.background.crop_blurred(&stage, window, behind);
+    scene.shot.photo.crop_blurred(&stage, window, behind);
 
     let mut best: Option<Refined> = None;
     let mut damping = 1e-3;
@@ -155,7 +158,7 @@ fn descend(
         if !drawing.draw(scene.tool, &camera, &trial, window) {
             break;
         }
-        appearance.fit(scene.tool, drawing, sharp, valid, width);
+        appearance.fit(scene.printed, drawing, sharp, valid, width);
         let surroundings = drawing.area.grown(surround + 1, width, height);
         let area = surroundings.grown(reach, width, height);
         drawing.paint(&appearance.colours, background, width, area, painted);

@@ -18,7 +18,7 @@ const BINS: usize = 8;
 /// How much each pixel of a quarter-size picture looks like a tool that was not in the photo.
 pub(crate) struct Likeness {
     width: usize,
-    /// 0 to 1 a pixel: it changed, it is not skin, and its colour is likelier under the tools' colours than in the photo.
+    /// 0 to 1 a pixel: it changed, it is no hand, and its colour is likelier under the tools' colours than in the photo.
     of_tool: Vec<f32>,
     /// For each colour of the tools the part of `of_tool` in the pixels that have it, summed from the upper left.
     sums: Vec<Vec<f32>>,
@@ -39,9 +39,9 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
     }
     let mut of_tool = vec![0f32; frame.rgb.len()];
     let mut of_colour = vec![vec![0f32; frame.rgb.len()]; colours.len()];
-    for (at, ((pixel, before), &skin)) in frame.rgb.iter().zip(&photo.rgb).zip(&frame.skin).enumerate() {
+    for (at, ((pixel, before), &hand)) in frame.rgb.iter().zip(&photo.rgb).zip(&frame.hands).enumerate() {
         let seen: Pixel = pixel.map(f32::from);
-        if skin || change_squared(seen, before.map(f32::from)) < CHANGED * CHANGED {
+        if hand || change_squared(seen, before.map(f32::from)) < CHANGED * CHANGED {
             continue;
         }
         let distances = colours.iter().map(|colour| distance(*colour, seen)).enumerate();

@@ -195,7 +195,7 @@ impl Synthesis {
         !self.hidden.is_empty() && self.hidden[at]
     }
 
-    /// The part of the tool's area that is valid: in the image and not skin.
+    /// The part of the tool's area that is valid: in the image and no hand.
     pub fn visible_fraction(&self, valid: &[bool], width: usize) -> f64 {
         let (mut seen, mut all) = (0u32, 0u32);
         for row in self.area.rows(width) {

@@ -1,6 +1,6 @@
 use crate::{
-    appearance::{facet_colour, mixed},
-    equations::{ENERGY_CAP, UNTRACKED_WEIGHT},
+    appearance::mixed,
+    equations::{ENERGY_CAP, STRUCTURE_WEIGHT, UNTRACKED_WEIGHT},
     levels::{Level, Scale},
     pixel::{change_squared, distance},
     refine::Scene,
@@ -81,9 +81,9 @@ impl TemplateBank {
     /// Returns the `most` best poses (camera from tool) near a pixel of the quarter picture, best first, no two
     /// alike.
     pub fn best_poses(&self, scene: &Scene<'_>, centre: [f32; 2], most: usize) -> Vec<Pose> {
-        let (level, photo) = (scene.frame.at(Scale::Quarter), scene.background.levels.at(Scale::Quarter));
+        let (level, photo) = (scene.frame.at(Scale::Quarter), scene.shot.photo.levels.at(Scale::Quarter));
         let score = |template: &Template, at: [i32; 2], step: usize| {
-            template.gain(scene.tool, level, photo, at, step).map(|gain| -gain)
+            template.gain(scene, level, photo, at, step).map(|gain| -gain)
         };
         // A drawing's middle, not the tool's origin, belongs on the region's centre.
         let on_centre = |middle: [i32; 2], [dx, dy]: [i32; 2]| {
@@ -142,11 +142,18 @@ impl TemplateBank {
 impl Template {
     /// By how much the drawing, each facet in the picture's colour, explains the picture better than the photo does:
     /// a difference of sums of squares, over every `step`th pixel.
-    fn gain(&self, tool: &ToolModel, level: &Level, photo: &Level, at: [i32; 2], step: usize) -> Option<f32> {
+    fn gain(
+        &self,
+        scene: &Scene<'_>,
+        level: &Level,
+        photo: &Level,
+        at: [i32; 2],
+        step: usize,
+    ) -> Option<f32> {
         let mut sums = [[0f32; 6]; 64];
         for &(dx, dy, facet) in self.pixels.iter().step_by(step) {
             let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
-            if level.skin[i] {
+            if level.hands[i] {
                 continue;
             }
             let colour = level.colour(i);
@@ -159,18 +166,27 @@ impl Template {
             sum[4] += 1.0;
         }
         let (mut gain, mut seen) = (0f32, 0f32);
-        let tracked = tool.facets.list().len();
-        for (index, (sum, facet)) in
-            sums.iter().zip(tool.facet_list()).enumerate().filter(|(_, (sum, _))| sum[4] > 0.0)
+        let (mut sum_all, mut squares, mut explained, mut count) = ([0f32; 3], 0f32, 0f32, 0f32);
+        let tracked = scene.tool.facets.list().len();
+        for (index, (sum, printed)) in
+            sums.iter().zip(scene.printed).enumerate().filter(|(_, (sum, _))| sum[4] > 0.0)
         {
             let n = sum[4];
             let mean = [sum[0] / n, sum[1] / n, sum[2] / n, 0.0];
             let spread = sum[3] - n * (mean[0].powi(2) + mean[1].powi(2) + mean[2].powi(2));
-            let after = spread + n * distance(mean, mixed(facet_colour(facet), Some(mean))).powi(2);
+            let after = spread + n * distance(mean, mixed(*printed, Some(mean))).powi(2);
             let weight = if index < tracked { 1.0 } else { UNTRACKED_WEIGHT };
             gain += weight * (sum[5] - after);
             seen += n;
+            if index < tracked {
+                sum_all = std::array::from_fn(|c| sum_all[c] + sum[c]);
+                squares += sum[3];
+                explained += after;
+                count += n;
+            }
         }
+        let structure = squares - sum_all.iter().map(|sum| sum * sum).sum::<f32>() / count.max(1.0);
+        gain += STRUCTURE_WEIGHT as f32 * (structure - explained);
         (seen * step as f32 > MIN_SEEN * self.pixels.len() as f32).then_some(gain * step as f32)
     }
 }

@@ -1,29 +1,27 @@
 use crate::{
-    assign::{APART_M, assign},
-    detect::regions,
+    assign::APART_M,
     follow::Follower,
-    levels::{Levels, Photo},
     refine::{COARSE, FINE, MIDDLE, Refined, Scratch, refine},
     settings::TrackerSettings,
+    sight::{Sight, Start},
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
 use dreamitate_geometry::{Gaussian6, Pose, relative_twist};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
+use nalgebra::{Matrix6, Vector6};
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Follows the tools of a task through one view of a clip.
 pub struct ViewTracker {
     model: Arc<ViewModel>,
-    photo: Photo,
-    /// Frames 1 and on.
-    frames: Vec<Levels>,
+    sight: Sight,
 }
 
 /// Why a view cannot be tracked at all.
-#[derive(Debug, thiserror::Error, PartialEq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum TrackError {
     /// The camera does not look at the table.
     #[error("the camera does not look at the table: its axis meets z = 0 at {0:.3} m along")]
@@ -50,8 +48,31 @@ pub enum TrackError {
 
 /// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
 const DOUBTFUL_STRAIN: f64 = 16.0;
+/// A pose this far from the fused one contradicts it.
+const CONTRADICTING_STRAIN: f64 = 49.0;
 /// A view whose pose is turned this far from the fused one is asked whether it might see what the others do.
 const DISAGREEING_RAD: f64 = 0.05;
+
+/// How far a tool strays from the even way between two poses, one standard deviation a frame from the nearer one.
+const STRAY_RAD: f64 = 0.3;
+const STRAY_M: f64 = 0.03;
+
+/// Where no view has a pose the tool is expected on the even way between the poses before and after.
+fn bridge(priors: &mut [Option<Gaussian6>], before: usize, after: usize) {
+    let (Some(Some(from)), Some(Some(to))) = (priors.get(before).cloned(), priors.get(after).cloned()) else {
+        return;
+    };
+    for frame in (before + 1..after).filter(|frame| priors[*frame].is_none()).collect::<Vec<_>>() {
+        let share = (frame - before) as f64 / (after - before) as f64;
+        let frames = (frame - before).min(after - frame) as f64;
+        let [turn, shift] = [STRAY_RAD, STRAY_M].map(|stray| (frames * stray).powi(2));
+        let stray = Vector6::new(turn, turn, turn, shift, shift, shift);
+        priors[frame] = Some(Gaussian6 {
+            mean: from.mean.lerp_slerp(&to.mean, share),
+            covariance: Matrix6::from_diagonal(&stray) + 0.5 * (from.covariance + to.covariance),
+        });
+    }
+}
 
 /// Of two tools that are found in one place the one that fits worse is not there.
 fn reject_doubles(tracks: &mut [ToolTrack]) {
@@ -74,12 +95,6 @@ fn reject_doubles(tracks: &mut [ToolTrack]) {
     }
 }
 
-/// Tools found in one frame, a pose a tool.
-struct Start {
-    frame: usize,
-    poses: Vec<Refined>,
-}
-
 impl ViewTracker {
     /// Prepares the pictures of a view.
     ///
@@ -96,14 +111,13 @@ impl ViewTracker {
 
     /// The same with a model that is there already; `view` must be of its camera.
     pub fn with_model(model: Arc<ViewModel>, view: &ClipView) -> Self {
-        let photo = Photo::of(&view.frames[0]);
-        let levels = |frame| Levels::of(frame, &photo, &model.palette);
-        Self { frames: view.frames[1..].par_iter().map(levels).collect(), photo, model }
+        let sight = Sight::of(&model, view);
+        Self { model, sight }
     }
 
     /// Frames of the clip, the photo included.
     pub fn frame_count(&self) -> usize {
-        self.frames.len() + 1
+        self.sight.frames.len() + 1
     }
 
     /// Follows all tools from nothing, in pictures down to half size: a track a tool, in the order of the tools.
@@ -113,10 +127,8 @@ impl ViewTracker {
     /// No frame shows as many candidate regions as there are tools.
     pub fn track(&self) -> Result<Vec<ToolTrack>, TrackError> {
         let model = &*self.model;
-        let regions: Vec<Vec<[f32; 2]>> =
-            self.frames.par_iter().map(|frame| regions(model, frame, &self.photo)).collect();
-        let start = self.start(&regions)?;
-        let follow = |tool| self.follow(tool, &regions, &start);
+        let start = self.sight.start.as_ref().map_err(Clone::clone)?;
+        let follow = |tool| self.follow(tool, start);
         let mut tracks: Vec<ToolTrack> = (0..model.tools.len()).into_par_iter().map(follow).collect();
         reject_doubles(&mut tracks);
         Ok(tracks)
@@ -125,12 +137,17 @@ impl ViewTracker {
     /// Refines a tool's track once more, each pose softly tied to the one fused over all views.
     pub fn track_with_fused(&self, tool: usize, track: &ToolTrack, fused: &FusedTrack) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
-        let mut priors = vec![None; self.frame_count()];
+        let mut priors: Vec<Option<Gaussian6>> = vec![None; self.frame_count()];
         for pose in &fused.poses {
             // A frame beyond the clip's is nobody's prior.
             if let Some(prior) = priors.get_mut(pose.frame) {
                 *prior = pose.world_from_tool.as_ref().map(|pose| pose.moved(&camera_from_world));
             }
+        }
+        let accepted: Vec<usize> =
+            fused.poses.iter().filter(|pose| pose.accepted).map(|pose| pose.frame).collect();
+        for pair in accepted.windows(2) {
+            bridge(&mut priors, pair[0], pair[1]);
         }
         self.track_with_prior(tool, track, &priors)
     }
@@ -153,7 +170,7 @@ impl ViewTracker {
                         .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
                 };
                 let prior = self.model.prior(prior);
-                let scene = self.model.scene(tool, &self.frames[frame - 1], &self.photo);
+                let scene = self.model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
                 let strain = |pose: &Refined| {
                     let pull = relative_twist(&pose.pose, &prior.camera_from_tool);
                     pull.dot(&(prior.information * pull))
@@ -179,35 +196,21 @@ impl ViewTracker {
                     refine(&scene, &start, &FINE, Some(&prior), scratch)
                 });
                 let found = own.into_iter().chain(anew.flatten()).chain(as_others);
-                let best = found.max_by(|a, b| a.gain.total_cmp(&b.gain));
+                let agrees = |found: &Refined| {
+                    strain(found) <= CONTRADICTING_STRAIN
+                        && self.model.judged(frame, Some(found.clone())).status == Status::Accepted
+                };
+                // What agrees with the others and is good enough is taken before what fits better and contradicts them.
+                let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
                 self.model.judged(frame, best)
             })
             .collect();
         ToolTrack { poses }
     }
 
-    /// Finds all tools in one frame: from the last frame backwards, the first in which every tool is
-    /// found, or else the best.
-    fn start(&self, regions: &[Vec<[f32; 2]>]) -> Result<Start, TrackError> {
-        let mut best: Option<(f64, Start)> = None;
-        for frame in (1..self.frame_count()).rev().step_by(2) {
-            let found = assign(&self.model, &self.frames[frame - 1], &self.photo, &regions[frame - 1]);
-            let Some(poses) = found else { continue };
-            let explained = poses.iter().map(|found| found.explained).fold(f64::INFINITY, f64::min);
-            let trusted = poses.iter().all(|found| self.model.is_trusted(found));
-            if best.as_ref().is_none_or(|(most, _)| explained > *most) {
-                best = Some((explained, Start { frame, poses }));
-            }
-            if trusted {
-                break;
-            }
-        }
-        let (frames, tools) = (self.frames.len(), self.model.tools.len());
-        best.map(|(_, start)| start).ok_or(TrackError::NoTool { frames, tools })
-    }
-
     /// Follows one tool from the start frame in both directions.
-    fn follow(&self, tool: usize, regions: &[Vec<[f32; 2]>], start: &Start) -> ToolTrack {
+    fn follow(&self, tool: usize, start: &Start) -> ToolTrack {
+        let Sight { shot, frames, regions, .. } = &self.sight;
         let mut scratch = Scratch::default();
         let found = &start.poses[tool];
         let mut poses = vec![self.model.judged(start.frame, Some(found.clone()))];
@@ -216,8 +219,8 @@ impl ViewTracker {
         for numbers in [forward, backward] {
             let mut follower = Follower::new(tool, found.pose);
             poses.extend(numbers.into_iter().map(|number| {
-                let (frame, near) = (&self.frames[number - 1], &regions[number - 1]);
-                follower.step(&self.model, (number, frame), &self.photo, near, &mut scratch)
+                let (frame, near) = (&frames[number - 1], &regions[number - 1]);
+                follower.step(&self.model, (number, frame), shot, near, &mut scratch)
             }));
         }
         poses.sort_by_key(|pose| pose.frame);
@@ -247,5 +250,19 @@ mod tests {
         let statuses = tracks.map(|track| track.poses.iter().map(|pose| pose.status).collect::<Vec<_>>());
         assert_eq!(statuses[0], [Status::Accepted; 2]);
         assert_eq!(statuses[1], [Status::Accepted, Status::Rejected]);
+    }
+
+    #[test]
+    fn a_gap_is_bridged_and_what_is_known_stays() {
+        let known = |x_m: f64| {
+            Some(Gaussian6 { mean: Pose::translation(x_m, 0.0, 0.8), covariance: Matrix6::identity() * 1e-6 })
+        };
+        let mut priors = vec![None, known(0.0), None, None, known(9.0), None, known(0.5), None];
+        bridge(&mut priors, 1, 6);
+        let x_m = |frame: usize| priors[frame].as_ref().map(|prior| prior.mean.translation.x);
+        assert_eq!([0, 4, 7].map(x_m), [None, Some(9.0), None]);
+        assert!((x_m(2).unwrap() - 0.1).abs() < 1e-12 && (x_m(5).unwrap() - 0.4).abs() < 1e-12);
+        let stray_m = |frame: usize| priors[frame].as_ref().unwrap().covariance[(3, 3)].sqrt();
+        assert!((stray_m(2) - STRAY_M).abs() < 1e-3 && (stray_m(3) - 2.0 * STRAY_M).abs() < 1e-3);
     }
 }

@@ -1,7 +1,6 @@
 use crate::{
-    appearance::facet_colour,
-    levels::{Levels, Photo, Scale},
-    pixel::Pixel,
+    levels::{Levels, Scale},
+    look::Shot,
     refine::{Prior, Refined, Scene},
     settings::TrackerSettings,
     templates::TemplateBank,
@@ -18,8 +17,6 @@ use std::sync::{Arc, OnceLock};
 /// search starts.
 pub struct ViewModel {
     pub(crate) tools: Arc<[ToolModel]>,
-    /// The colours that are printed on the tools.
-    pub(crate) palette: Vec<Pixel>,
     pub(crate) camera: PinholeCamera,
     pub(crate) table_distance_m: f64,
     pub(crate) settings: TrackerSettings,
@@ -44,16 +41,7 @@ impl ViewModel {
             return Err(TrackError::NoTable(table_distance_m));
         }
         let banks = OnceLock::new();
-        let palette = tools.iter().flat_map(ToolModel::facet_list).map(facet_colour).collect();
-        Ok(Self {
-            tools,
-            palette,
-            camera,
-            table_distance_m,
-            settings,
-            world_from_camera: *world_from_camera,
-            banks,
-        })
+        Ok(Self { tools, camera, table_distance_m, settings, world_from_camera: *world_from_camera, banks })
     }
 
     /// Whether it is the model of this camera at this place.
@@ -79,8 +67,9 @@ impl ViewModel {
         &self.banks()[tool]
     }
 
-    pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, photo: &'a Photo) -> Scene<'a> {
-        Scene { tool: &self.tools[tool], camera: &self.camera, frame, background: photo }
+    pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, shot: &'a Shot) -> Scene<'a> {
+        let printed = &shot.look.printed[tool];
+        Scene { tool: &self.tools[tool], printed, camera: &self.camera, frame, shot }
     }
 
     /// The fused pose as this view expects it: its own covariance plus the disagreement between views.

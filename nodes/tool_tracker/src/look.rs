@@ -1,0 +1,269 @@
+use crate::{
+    appearance::{Appearance, facet_colour},
+    levels::{Levels, Photo, Scale},
+    pixel::{Pixel, change_squared, distance},
+    refine::Refined,
+    synthesis::Synthesis,
+    view_model::ViewModel,
+};
+use dreamitate_render::{ToolModel, Window};
+
+/// What stays the same in all frames of a clip: the photo, and how the camera shows colours.
+#[derive(Clone, Debug)]
+pub(crate) struct Shot {
+    pub photo: Photo,
+    pub look: Look,
+}
+
+/// How a clip shows the tools and the hands.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    /// Factor of each channel by which the clip's light differs from the one in which the tools' colours are known.
+    light: Pixel,
+    /// For each tool its facets' printed colours in the clip's light.
+    pub printed: Vec<Vec<Pixel>>,
+    /// All of them.
+    pub palette: Vec<Pixel>,
+    /// The colours in which facets were seen.
+    shown: Vec<Pixel>,
+    /// The colours of hands and of what else came with them; none before they were seen.
+    hands: Option<Colours>,
+}
+
+/// How common colours are: shares of pixels in cubes of [`BIN`] levels, each with its neighbours.
+#[derive(Clone, Debug)]
+struct Colours(Vec<f32>);
+
+/// Levels of a cube of colours along each channel, and cubes along each.
+const BIN: usize = 16;
+const BINS: usize = 256 / BIN;
+/// What is as near to a tool's outline may still be the tool, pixels of the half-size picture.
+const BORDER_PX: i32 = 3;
+/// Fewer pixels are no hand.
+const MIN_HAND_PIXELS: usize = 200;
+/// A colour of hands fills this part of what came with the tools.
+const COMMON: f32 = 0.06;
+/// A pixel that differs from the photo by less is the table's, whatever its colour, levels.
+const CHANGED: f32 = 25.0;
+/// A pixel that is as near to one of the tool's colours is the tool's, levels.
+const OF_TOOL: f32 = 30.0;
+/// A hand whose colour had to be learnt is farther than this from the printed colours in the clip's light, and from those in
+/// which facets were seen, levels.
+const UNLIKE_PRINTED: f32 = 60.0;
+const UNLIKE_SHOWN: f32 = 45.0;
+/// The light of a clip differs by no more.
+const LIGHT: (f32, f32) = (0.7, 1.35);
+/// A facet farther from its colour in the fitted light does not tell the light, levels.
+const OTHERWISE_LIT: f32 = 60.0;
+
+impl Look {
+    /// The look of a clip of which nothing is known.
+    pub fn plain(tools: &[ToolModel]) -> Self {
+        Self::lit(tools, [1.0, 1.0, 1.0, 0.0], Vec::new(), None)
+    }
+
+    /// The look of a clip in a light that is brighter or dimmer than usual.
+    pub fn in_light(tools: &[ToolModel], factor: f32) -> Self {
+        Self::lit(tools, [factor, factor, factor, 0.0], Vec::new(), None)
+    }
+
+    fn lit(tools: &[ToolModel], light: Pixel, shown: Vec<Pixel>, hands: Option<Colours>) -> Self {
+        let colour = |facet| -> Pixel {
+            let printed = facet_colour(facet);
+            std::array::from_fn(|c| (light[c] * printed[c]).min(255.0))
+        };
+        let printed: Vec<Vec<Pixel>> =
+            tools.iter().map(|tool| tool.facet_list().map(colour).collect()).collect();
+        Self { light, palette: printed.concat(), printed, shown, hands }
+    }
+
+    /// The look of a clip as one of its frames shows it, in which all tools are found.
+    pub fn seen(model: &ViewModel, frame: &Levels, photo: &Photo, found: &[Refined]) -> Self {
+        let (level, before) = (frame.at(Scale::Half), photo.levels.at(Scale::Half));
+        let camera = Scale::Half.camera(&model.camera);
+        let mut outlines = vec![false; level.rgb.len()];
+        let (mut image, mut valid) = (Vec::new(), Vec::new());
+        let (mut drawing, mut appearance) = (Synthesis::default(), Appearance::default());
+        let mut facets: Vec<(Pixel, Pixel, f32)> = Vec::new();
+        for (tool, found) in model.tools.iter().zip(found) {
+            let Some(window) = Window::around(&tool.mesh, &camera, &found.pose, 4) else { continue };
+            if !drawing.draw(tool, &camera, &found.pose, window) {
+                continue;
+            }
+            level.crop_rgb(window, &mut image);
+            level.crop_valid(window, &mut valid);
+            let printed: Vec<Pixel> = tool.facet_list().map(facet_colour).collect();
+            appearance.fit(&printed, &drawing, &image, &valid, window.width);
+            facets.extend(
+                printed
+                    .iter()
+                    .zip(appearance.medians())
+                    .filter_map(|(printed, (seen, count))| Some((*printed, seen?, count as f32))),
+            );
+            for (at, coverage) in drawing.coverage.iter().enumerate() {
+                if *coverage > 0 || drawing.hides(at) {
+                    let [x, y] = [at % window.width, at / window.width].map(|v| v as i32);
+                    let around = (-BORDER_PX..=BORDER_PX)
+                        .flat_map(|dy| (-BORDER_PX..=BORDER_PX).map(move |dx| (dx, dy)));
+                    for (dx, dy) in around {
+                        if let Some(near) = level.index(window.x_px + x + dx, window.y_px + y + dy) {
+                            outlines[near] = true;
+                        }
+                    }
+                }
+            }
+        }
+        let light = light_of(&facets);
+        let shown = facets
+            .iter()
+            .filter(|(printed, seen, _)| {
+                distance(std::array::from_fn(|c| light[c] * printed[c]), *seen) < OTHERWISE_LIT
+            })
+            .map(|(_, seen, _)| *seen)
+            .collect();
+        let mut counts = vec![0f32; BINS * BINS * BINS];
+        let mut count = 0;
+        for (at, outline) in outlines.iter().enumerate() {
+            let seen = level.colour(at);
+            if !outline && change_squared(seen, before.colour(at)) > CHANGED * CHANGED {
+                counts[bin(seen)] += 1.0;
+                count += 1;
+            }
+        }
+        let hands = (count >= MIN_HAND_PIXELS).then(|| Colours::smoothed(&counts, count as f32));
+        Self::lit(&model.tools, light, shown, hands)
+    }
+
+    /// Whether a pixel shows a hand, or something else that came with the tools, before them.
+    #[inline]
+    pub fn covers(&self, seen: Pixel, before: Pixel) -> bool {
+        let unlike =
+            |colours: &[Pixel], levels: f32| colours.iter().all(|colour| distance(*colour, seen) > levels);
+        let is_skin = self.is_skin(seen) && unlike(&self.palette, OF_TOOL);
+        let is_hand = || {
+            let common = self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON);
+            common && unlike(&self.palette, UNLIKE_PRINTED) && unlike(&self.shown, UNLIKE_SHOWN)
+        };
+        (is_skin || is_hand()) && change_squared(seen, before) > CHANGED * CHANGED
+    }
+
+    fn is_skin(&self, seen: Pixel) -> bool {
+        let [r, g, b]: [f32; 3] = std::array::from_fn(|c| seen[c] / self.light[c]);
+        let y = 0.299 * r + 0.587 * g + 0.114 * b;
+        let cr = 128.0 + 0.713 * (r - y);
+        let cb = 128.0 + 0.564 * (b - y);
+        y > 35.0 && cr > 137.0 && cr < 185.0 && cb > 85.0 && cb < 130.0
+    }
+}
+
+impl Colours {
+    fn smoothed(counts: &[f32], all: f32) -> Self {
+        let near = |v: usize| v.saturating_sub(1)..(v + 2).min(BINS);
+        let share = |at: usize| {
+            let (r, g, b) = (at / BINS / BINS, at / BINS % BINS, at % BINS);
+            let mut sum = 0.0;
+            for r in near(r) {
+                for g in near(g) {
+                    for b in near(b) {
+                        sum += counts[(r * BINS + g) * BINS + b];
+                    }
+                }
+            }
+            sum / all
+        };
+        Self((0..counts.len()).map(share).collect())
+    }
+}
+
+#[inline]
+fn bin(colour: Pixel) -> usize {
+    let part = |level: f32| level as usize / BIN;
+    (part(colour[0]) * BINS + part(colour[1])) * BINS + part(colour[2])
+}
+
+/// The light in which facets (printed colour, colour seen, pixels) are seen so.
+fn light_of(facets: &[(Pixel, Pixel, f32)]) -> Pixel {
+    let mut light = [1.0, 1.0, 1.0, 0.0];
+    for pass in 0..3 {
+        let (mut seen_sum, mut printed_sum) = ([0f32; 3], [0f32; 3]);
+        for (printed, seen, count) in facets {
+            let lit: Pixel = std::array::from_fn(|c| light[c] * printed[c]);
+            if pass > 0 && distance(lit, *seen) > OTHERWISE_LIT {
+                continue;
+            }
+            for c in 0..3 {
+                seen_sum[c] += count * seen[c] * printed[c];
+                printed_sum[c] += count * printed[c] * printed[c];
+            }
+        }
+        for c in 0..3 {
+            if printed_sum[c] > 0.0 {
+                light[c] = (seen_sum[c] / printed_sum[c]).clamp(LIGHT.0, LIGHT.1);
+            }
+        }
+    }
+    light
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: Pixel = [120.0, 122.0, 124.0, 0.0];
+    const PRINT: [Pixel; 4] = [
+        [10.0, 105.0, 196.0, 0.0],
+        [245.0, 246.0, 248.0, 0.0],
+        [53.0, 48.0, 60.0, 0.0],
+        [160.0, 157.0, 170.0, 0.0],
+    ];
+
+    fn look() -> Look {
+        Look { palette: PRINT.into(), ..Look::plain(&[]) }
+    }
+
+    #[test]
+    fn skin_of_all_tones_is_a_hand_and_print_is_not() {
+        for skin in [[222.0, 184.0, 168.0], [198.0, 150.0, 122.0], [150.0, 104.0, 78.0], [92.0, 62.0, 48.0]] {
+            let [r, g, b] = skin;
+            assert!(look().covers([r, g, b, 0.0], TABLE), "{skin:?}");
+            assert!(!look().covers([r, g, b, 0.0], [r, g, b, 0.0]), "a table of that colour");
+            assert!(!Look { palette: vec![[r + 9.0, g, b, 0.0]], ..look() }.covers([r, g, b, 0.0], TABLE));
+        }
+        for colour in PRINT {
+            assert!(!look().covers(colour, TABLE), "{colour:?}");
+        }
+    }
+
+    #[test]
+    fn in_tinted_light_skin_is_still_skin() {
+        let light = [0.84, 1.0, 1.1, 0.0];
+        let seen: Pixel = std::array::from_fn(|c| light[c] * [150.0, 104.0, 78.0, 0.0][c]);
+        assert!(!look().covers(seen, TABLE));
+        assert!(Look { light, ..look() }.covers(seen, TABLE));
+    }
+
+    #[test]
+    fn a_glove_is_learnt_from_what_came_with_the_tools() {
+        let glove = [40.0, 170.0, 60.0, 0.0];
+        let mut counts = vec![0.0; BINS * BINS * BINS];
+        counts[bin(glove)] = 300.0;
+        counts[bin(PRINT[0])] = 700.0;
+        let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
+        assert!(!look().covers(glove, TABLE) && learnt.covers(glove, TABLE));
+        assert!(!learnt.covers(PRINT[0], TABLE), "print is the tool's, however much of it is seen elsewhere");
+        assert!(!Look { shown: vec![[50.0, 160.0, 70.0, 0.0]], ..learnt }.covers(glove, TABLE));
+    }
+
+    #[test]
+    fn most_facets_tell_the_light_and_a_covered_one_does_not() {
+        let light = [0.82, 0.97, 1.06, 0.0];
+        let lit =
+            |printed: Pixel, count: f32| (printed, std::array::from_fn(|c| light[c] * printed[c]), count);
+        let mut facets: Vec<_> =
+            PRINT.iter().zip([200.0, 300.0, 150.0, 60.0]).map(|(p, n)| lit(*p, n)).collect();
+        facets.push((PRINT[1], [30.0, 30.0, 30.0, 0.0], 80.0));
+        let found = light_of(&facets);
+        assert!(distance(found, light) < 0.02, "{found:?}");
+        assert_eq!(light_of(&[]), [1.0, 1.0, 1.0, 0.0]);
+    }
+}
