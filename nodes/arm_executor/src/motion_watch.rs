@@ -126,6 +126,9 @@ pub(crate) fn check_start(
     }
 }
 
+/// A plan may use the whole of a tool's speed limit; an arm that follows it is at times somewhat faster than told.
+const OVERSHOOT: f64 = 1.25;
+
 /// Whether an arm follows its trajectory `since_s` after the start, with its tool below the speed limit.
 pub(crate) fn check_motion(
     arm: &Arm,
@@ -134,7 +137,7 @@ pub(crate) fn check_motion(
     here: &Stamped,
     since_s: f64,
 ) -> Result<(), LimitPassed> {
-    let (limit_rad, limit_m_s) = (limits.tracking_tolerance_rad, limits.tcp_speed_m_s);
+    let (limit_rad, limit_m_s) = (limits.tracking_tolerance_rad, OVERSHOOT * limits.tcp_speed_m_s);
     let name = || arm.name.clone();
     let wanted = trajectory.at(since_s);
     if let Some((joint, _, error_rad)) = wanted.and_then(|w| farthest(arm, &here.positions, &w.positions))
@@ -273,9 +276,9 @@ mod tests {
             text.contains("'L_joint1' is 0.1200 rad from its trajectory at 1.000 s, limit 0.1000 rad"),
             "{text}"
         );
-        let text = at(1.5, 0.0, 3.0).unwrap_err();
+        let text = at(1.5, 0.0, 4.0).unwrap_err();
         assert!(
-            text.starts_with("left: the tool moves at 1.") && text.ends_with("at 1.500 s, limit 1.000 m/s"),
+            text.starts_with("left: the tool moves at 1.") && text.ends_with("at 1.500 s, limit 1.250 m/s"),
             "{text}"
         );
     }

@@ -118,9 +118,9 @@ impl Shared {
 /// The longest that an arm goes on without being told anything, seconds.
 const LONGEST_UNTOLD_S: f64 = 0.1;
 
-/// What an arm does at a time near the one that it was told something for.
+/// What an arm is to do at a time: what it was told, and after that it goes on at that speed.
 fn going_on(told: &JointSample, time_s: f64) -> TrajectoryPoint {
-    let since_s = (time_s - told.time_s).clamp(-LONGEST_UNTOLD_S, LONGEST_UNTOLD_S);
+    let since_s = (time_s - told.time_s).clamp(0.0, LONGEST_UNTOLD_S);
     let joints = told.positions.iter().zip(&told.velocities);
     TrajectoryPoint {
         time_s,
