@@ -85,6 +85,15 @@ impl Levels {
         Self::with_hands(image, hand_mask(image, &photo.levels.at(Scale::Full).rgb, look))
     }
 
+    /// The same pictures, with the hands as another look of the clip shows them.
+    pub fn with_look(self, image: &RgbImage, photo: &Photo, look: &Look) -> Self {
+        let Self([mut full, mut half, mut quarter]) = self;
+        full.hands = hand_mask(image, &photo.levels.at(Scale::Full).rgb, look);
+        half.hands = full.halved_hands();
+        quarter.hands = half.halved_hands();
+        Self([full, half, quarter])
+    }
+
     fn with_hands(image: &RgbImage, hands: Vec<bool>) -> Self {
         let full = Level {
             width: image.width() as usize,
@@ -110,20 +119,24 @@ impl Levels {
 impl Level {
     fn halved(&self) -> Level {
         let (width, height) = (self.width / 2, self.height / 2);
-        let mut rgb = Vec::with_capacity(width * height);
-        let mut hands = Vec::with_capacity(width * height);
-        for y in 0..height {
-            for x in 0..width {
-                let corners =
-                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| (2 * y + dy) * self.width + 2 * x + dx);
-                let sum = corners
-                    .iter()
-                    .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
-                rgb.push(sum.map(|s| ((s + 2) / 4) as u8));
-                hands.push(corners.iter().filter(|i| self.hands[**i]).count() >= 2);
-            }
-        }
-        Level { width, height, rgb, hands }
+        let mean = |corners: [usize; 4]| {
+            let sum = corners
+                .iter()
+                .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
+            sum.map(|s| ((s + 2) / 4) as u8)
+        };
+        Level { width, height, rgb: self.quads().map(mean).collect(), hands: self.halved_hands() }
+    }
+
+    fn halved_hands(&self) -> Vec<bool> {
+        self.quads().map(|corners| corners.iter().filter(|i| self.hands[**i]).count() >= 2).collect()
+    }
+
+    /// The pixels that each pixel of half the size stands for.
+    fn quads(&self) -> impl Iterator<Item = [usize; 4]> {
+        let width = self.width;
+        let first = (0..self.height / 2).flat_map(move |y| (0..width / 2).map(move |x| 2 * (y * width + x)));
+        first.map(move |i| [i, i + 1, i + width, i + width + 1])
     }
 
     /// The index of a pixel, or `None` outside.

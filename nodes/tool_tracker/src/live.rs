@@ -34,7 +34,7 @@ impl LiveTracker {
     pub fn new(model: Arc<ViewModel>, photo: &RgbImage) -> Result<Self, TrackError> {
         check_size(&model, photo)?;
         let scratch = model.tools.iter().map(|_| Scratch::default()).collect();
-        let shot = Shot { photo: Photo::of(photo), look: Look::plain(&model.tools) };
+        let shot = Shot { photo: Arc::new(Photo::of(photo)), look: Look::plain(&model.tools) };
         Ok(Self { model, shot, followers: Vec::new(), scratch, next: 1 })
     }
 

@@ -7,11 +7,12 @@ use crate::{
     view_model::ViewModel,
 };
 use dreamitate_render::{ToolModel, Window};
+use std::sync::Arc;
 
 /// What stays the same in all frames of a clip: the photo, and how the camera shows colours.
 #[derive(Clone, Debug)]
 pub(crate) struct Shot {
-    pub photo: Photo,
+    pub photo: Arc<Photo>,
     pub look: Look,
 }
 
@@ -59,7 +60,7 @@ const OTHERWISE_LIT: f32 = 60.0;
 impl Look {
     /// The look of a clip of which nothing is known.
     pub fn plain(tools: &[ToolModel]) -> Self {
-        Self::lit(tools, [1.0, 1.0, 1.0, 0.0], Vec::new(), None)
+        Self::in_light(tools, 1.0)
     }
 
     /// The look of a clip in a light that is brighter or dimmer than usual.

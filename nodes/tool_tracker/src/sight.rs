@@ -9,6 +9,7 @@ use crate::{
 };
 use dreamitate_clip::ClipView;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Lights that are tried where the tools are not found in the usual one, factors.
 const OTHER_LIGHTS: [f32; 2] = [0.85, 1.15];
@@ -24,7 +25,6 @@ pub(crate) struct Sight {
 }
 
 /// Tools found in one frame, a pose a tool.
-#[derive(Clone)]
 pub(crate) struct Start {
     pub frame: usize,
     pub poses: Vec<Refined>,
@@ -45,8 +45,8 @@ impl Sight {
     /// The sight of a clip of which nothing is known yet: the tools are found in one frame, and what is seen there of the
     /// light and the hands helps to see all frames.
     pub fn of(model: &ViewModel, view: &ClipView) -> Self {
-        let photo = Photo::of(&view.frames[0]);
-        let seek = |look| Self::with(model, view, Shot { photo: photo.clone(), look }, find);
+        let photo = Arc::new(Photo::of(&view.frames[0]));
+        let seek = |look| Self::sought(model, view, Shot { photo: photo.clone(), look });
         let mut best = seek(Look::plain(&model.tools));
         // In a light far from the usual one the tools may not be found at once.
         for factor in OTHER_LIGHTS {
@@ -57,24 +57,24 @@ impl Sight {
         }
         let Ok(found) = &best.start else { return best };
         let look = Look::seen(model, &best.frames[found.frame - 1], &photo, &found.poses);
-        if best.is_trusted(model) {
-            let found = found.clone();
-            return Self::with(model, view, Shot { photo, look }, |_, _, _, _| Ok(found));
-        }
-        best.or(seek(look))
+        if best.is_trusted(model) { best.with_look(model, view, look) } else { best.or(seek(look)) }
     }
 
-    fn with(
-        model: &ViewModel,
-        view: &ClipView,
-        shot: Shot,
-        start: impl FnOnce(&ViewModel, &Shot, &[Levels], &[Vec<[f32; 2]>]) -> Result<Start, TrackError>,
-    ) -> Self {
+    fn sought(model: &ViewModel, view: &ClipView, shot: Shot) -> Self {
         let levels = |frame| Levels::of(frame, &shot.photo, &shot.look);
         let frames: Vec<Levels> = view.frames[1..].par_iter().map(levels).collect();
-        let regions: Vec<_> = frames.par_iter().map(|frame| regions(model, frame, &shot)).collect();
-        let start = start(model, &shot, &frames, &regions);
+        let regions = all_regions(model, &frames, &shot);
+        let start = find(model, &shot, &frames, &regions);
         Self { shot, frames, regions, start }
+    }
+
+    /// The same start in the same pictures, which another look explains.
+    fn with_look(self, model: &ViewModel, view: &ClipView, look: Look) -> Self {
+        let shot = Shot { look, ..self.shot };
+        let images = view.frames[1..].par_iter();
+        let anew = |(levels, image): (Levels, _)| levels.with_look(image, &shot.photo, &shot.look);
+        let frames: Vec<Levels> = self.frames.into_par_iter().zip(images).map(anew).collect();
+        Self { regions: all_regions(model, &frames, &shot), frames, shot, start: self.start }
     }
 
     fn is_trusted(&self, model: &ViewModel) -> bool {
@@ -86,6 +86,10 @@ impl Sight {
         let explained = |sight: &Self| sight.start.as_ref().map_or(f64::NEG_INFINITY, Start::explained);
         if explained(&other) >= explained(&self) { other } else { self }
     }
+}
+
+fn all_regions(model: &ViewModel, frames: &[Levels], shot: &Shot) -> Vec<Vec<[f32; 2]>> {
+    frames.par_iter().map(|frame| regions(model, frame, shot)).collect()
 }
 
 /// Finds all tools in one frame: from the last frame backwards, the first in which every tool is found, or else the

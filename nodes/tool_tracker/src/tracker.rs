@@ -197,8 +197,7 @@ impl ViewTracker {
                 });
                 let found = own.into_iter().chain(anew.flatten()).chain(as_others);
                 let agrees = |found: &Refined| {
-                    strain(found) <= CONTRADICTING_STRAIN
-                        && self.model.judged(frame, Some(found.clone())).status == Status::Accepted
+                    strain(found) <= CONTRADICTING_STRAIN && self.model.objection(found).is_empty()
                 };
                 // What agrees with the others and is good enough is taken before what fits better and contradicts them.
                 let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));

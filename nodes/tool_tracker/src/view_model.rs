@@ -98,8 +98,22 @@ impl ViewModel {
         let Some(found) = found else {
             return TrackedPose::lost(frame, "the tool is not in the picture");
         };
+        let reason = self.objection(&found);
+        TrackedPose {
+            frame,
+            camera_from_tool: found.pose,
+            information: found.information,
+            residual: found.residual,
+            visible_fraction: found.visible_fraction,
+            status: if reason.is_empty() { Status::Accepted } else { Status::Rejected },
+            reason,
+        }
+    }
+
+    /// Why a pose is rejected; empty if it is accepted.
+    pub(crate) fn objection(&self, found: &Refined) -> String {
         let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
-        let reason = if found.residual > self.settings.max_residual {
+        if found.residual > self.settings.max_residual {
             format!("residual {:.1} exceeds {:.1}", found.residual, self.settings.max_residual)
         } else if found.explained < self.settings.min_explained {
             format!("explained {:.2} is below {:.2}", found.explained, self.settings.min_explained)
@@ -112,15 +126,6 @@ impl ViewModel {
             "the tool's centre is outside the image".to_owned()
         } else {
             String::new()
-        };
-        TrackedPose {
-            frame,
-            camera_from_tool: found.pose,
-            information: found.information,
-            residual: found.residual,
-            visible_fraction: found.visible_fraction,
-            status: if reason.is_empty() { Status::Accepted } else { Status::Rejected },
-            reason,
         }
     }
 }
