@@ -1,5 +1,5 @@
 use crate::{
-    ClosestPoints, Ray, RayError,
+    Ray, RayError,
     pose::{Pose, Twist6, mean_rotation, perturbed, relative_twist},
 };
 use nalgebra::{Matrix6, Point3};
@@ -70,22 +70,29 @@ pub fn weighted_mean_pose(poses: &[Gaussian6]) -> Result<Gaussian6, FuseError> {
     Ok(Gaussian6 { mean, covariance })
 }
 
-/// Returns the paper's fusion of two views of a tool: the midpoint between the two rays through its centre,
-/// and the mean of the two rotations; with the rays' closest points.
+/// Returns the paper's fusion of views of a tool: the point nearest to the rays through its centre, which for two is
+/// the midpoint between them, and the mean of the rotations; with the largest distance between two rays, metres.
 ///
-/// `camera_centres` are in the same frame as the poses.
+/// `camera_centres`, one a pose, are in the same frame as the poses.
 ///
 /// # Errors
-/// The rays are parallel or meet behind a camera.
-pub fn midpoint_pose(
-    poses: [&Pose; 2],
-    camera_centres: [Point3<f64>; 2],
-) -> Result<(Pose, ClosestPoints), FuseError> {
-    let [first, second] =
-        [0, 1].map(|i| Ray::new(camera_centres[i], poses[i].translation.vector - camera_centres[i].coords));
-    let closest = first?.closest_points(&second?)?;
-    let rotation = mean_rotation(&[poses[0].rotation, poses[1].rotation]).ok_or(FuseError::Empty)?;
-    Ok((Pose::from_parts(closest.midpoint().coords.into(), rotation), closest))
+/// Fewer than two poses, or two rays that are parallel or meet behind a camera.
+pub fn midpoint_pose(poses: &[Pose], camera_centres: &[Point3<f64>]) -> Result<(Pose, f64), FuseError> {
+    let rays: Vec<Ray> = poses
+        .iter()
+        .zip(camera_centres)
+        .map(|(pose, centre)| Ray::new(*centre, pose.translation.vector - centre.coords))
+        .collect::<Result<_, _>>()?;
+    let mut gap_m = 0f64;
+    for (index, first) in rays.iter().enumerate() {
+        for second in &rays[index + 1..] {
+            gap_m = gap_m.max(first.closest_points(second)?.gap_m());
+        }
+    }
+    let position = Ray::nearest_point(&rays).ok_or(FuseError::Empty)?;
+    let rotations: Vec<_> = poses.iter().map(|pose| pose.rotation).collect();
+    let rotation = mean_rotation(&rotations).ok_or(FuseError::Empty)?;
+    Ok((Pose::from_parts(position.coords.into(), rotation), gap_m))
 }
 
 #[cfg(test)]
@@ -112,13 +119,11 @@ mod tests {
                 Pose::from_parts(ray.at(0.9 * point.coords.norm()).coords.into(), truth.rotation)
             };
             let poses = [seen(&Pose::identity()), seen(&first_from_second)];
-            let (fused, closest) = midpoint_pose(
-                [&poses[0], &poses[1]],
-                [Point3::origin(), first_from_second.translation.vector.into()],
-            ).unwrap();
+            let centres = [Point3::origin(), first_from_second.translation.vector.into()];
+            let (fused, gap_m) = midpoint_pose(&poses, &centres).unwrap();
             prop_assert!((fused.translation.vector - truth.translation.vector).norm() < 1e-9);
             prop_assert!(rotation_angle_rad(&fused, &truth) < 1e-7);
-            prop_assert!(closest.gap_m() < 1e-9);
+            prop_assert!(gap_m < 1e-9);
         }
 
         #[test]

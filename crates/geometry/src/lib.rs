@@ -11,6 +11,7 @@ mod fuse;
 mod pose;
 mod ray;
 mod rig;
+mod symmetry;
 mod view;
 mod view_tie;
 
@@ -24,5 +25,6 @@ pub use pose::{
 };
 pub use ray::{ClosestPoints, Ray, RayError};
 pub use rig::{ArmMount, Obstacle, Rig, RigCamera, RigError, XyzRpy};
+pub use symmetry::Symmetry;
 pub use view::View;
 pub use view_tie::ViewTie;

@@ -1,4 +1,4 @@
-use nalgebra::{Point3, Vector3};
+use nalgebra::{Matrix3, Point3, Vector3};
 
 /// A half-line from a camera's centre.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,14 +94,22 @@ impl Ray {
         }
         Ok(ClosestPoints { on_first: self.at(first_m), on_second: other.at(second_m) })
     }
+
+    /// The point whose squared distances from the rays' lines sum up to the least: between two it is halfway. `None` of
+    /// fewer than two rays, or if all are parallel.
+    pub fn nearest_point(rays: &[Ray]) -> Option<Point3<f64>> {
+        let (mut across_all, mut toward) = (Matrix3::zeros(), Vector3::zeros());
+        for ray in rays {
+            let across = Matrix3::identity() - ray.direction * ray.direction.transpose();
+            across_all += across;
+            toward += across * ray.origin.coords;
+        }
+        let is_determined = across_all.symmetric_eigenvalues().min() > 1e-9;
+        is_determined.then(|| across_all.cholesky()).flatten().map(|solver| solver.solve(&toward).into())
+    }
 }
 
 impl ClosestPoints {
-    /// The point halfway, which the paper takes as the tool's position.
-    pub fn midpoint(&self) -> Point3<f64> {
-        nalgebra::center(&self.on_first, &self.on_second)
-    }
-
     /// The distance at which the rays pass, in metres.
     pub fn gap_m(&self) -> f64 {
         nalgebra::distance(&self.on_first, &self.on_second)
@@ -126,7 +134,7 @@ mod tests {
             let second = Ray::new(b, target - b).unwrap();
             if let Ok(closest) = first.closest_points(&second) {
                 prop_assert!(closest.gap_m() < 1e-9);
-                prop_assert!((closest.midpoint() - target).norm() < 1e-9);
+                prop_assert!((Ray::nearest_point(&[first, second]).unwrap() - target).norm() < 1e-9);
             }
         }
 
@@ -144,6 +152,9 @@ mod tests {
                 let gap = closest.on_second - closest.on_first;
                 prop_assert!(gap.dot(&first.direction()).abs() < 1e-6 * (1.0 + gap.norm()));
                 prop_assert!(gap.dot(&second.direction()).abs() < 1e-6 * (1.0 + gap.norm()));
+                let halfway = nalgebra::center(&closest.on_first, &closest.on_second);
+                let nearest = Ray::nearest_point(&[first, second]).unwrap();
+                prop_assert!((nearest - halfway).norm() < 1e-6 * (1.0 + halfway.coords.norm()));
             }
         }
     }

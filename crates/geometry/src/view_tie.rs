@@ -16,6 +16,13 @@ impl ViewTie {
     /// As measured on dreams of Stable Video Diffusion fine-tuned on a task.
     pub const DREAMED: ViewTie = ViewTie { rotation_rad: 0.052, lateral_m: 0.003, depth_m: 0.03 };
 
+    /// The same with variances `factor` times as large.
+    pub fn scaled(&self, factor: f64) -> Self {
+        let root = factor.sqrt();
+        let Self { rotation_rad, lateral_m, depth_m } = *self;
+        Self { rotation_rad: root * rotation_rad, lateral_m: root * lateral_m, depth_m: root * depth_m }
+    }
+
     /// Returns the covariance of a twist in the frame in which the ray from the camera to the tool is given;
     /// `None` for a ray without length.
     pub fn covariance(&self, ray: &Vector3<f64>) -> Option<Matrix6<f64>> {

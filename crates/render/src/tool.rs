@@ -1,5 +1,5 @@
 use crate::{Facet, Facets, MeshError, TexturedMesh, Units};
-use dreamitate_geometry::XyzRpy;
+use dreamitate_geometry::{Symmetry, XyzRpy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,8 @@ pub struct ToolConfig {
     pub track_part: Option<String>,
     /// Which side the cameras see.
     pub facing: Facing,
+    /// Its turns that nobody sees; none of a tool whose sides differ.
+    pub symmetry: Option<Symmetry>,
     /// How the tool is mounted on the arm's flange.
     pub flange_from_tool: XyzRpy,
     /// The working point (a blade's edge, a foot's tip): without it the tool's origin.
@@ -72,16 +74,25 @@ pub enum ToolError {
     Mesh(#[from] MeshError),
 }
 
+impl ToolConfig {
+    /// Reads what a file says of a tool.
+    ///
+    /// # Errors
+    /// The file is unreadable or no tool.
+    pub fn read(path: &Path) -> Result<Self, ToolError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ToolError::Read { path: path.to_owned(), source })?;
+        serde_yaml_ng::from_str(&text).map_err(|source| ToolError::Parse { path: path.to_owned(), source })
+    }
+}
+
 impl ToolModel {
     /// Reads a tool and its mesh.
     ///
     /// # Errors
     /// A file is unreadable or wrong; the error names it.
     pub fn read(path: &Path) -> Result<Self, ToolError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ToolError::Read { path: path.to_owned(), source })?;
-        let config: ToolConfig = serde_yaml_ng::from_str(&text)
-            .map_err(|source| ToolError::Parse { path: path.to_owned(), source })?;
+        let config = ToolConfig::read(path)?;
         let mesh_path = path.parent().unwrap_or(Path::new(".")).join(&config.mesh);
         let mesh = TexturedMesh::read(&mesh_path, config.units)?;
         let (tracked, untracked) = match &config.track_part {

@@ -1,10 +1,10 @@
 //! Tracking and fusion without nodes, for commands that work on many clips.
 
 use dreamitate_clip::StereoClip;
-use dreamitate_geometry::{View, ViewTie};
+use dreamitate_geometry::View;
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, ToolTrack};
-use pose_fusion::{FusionLimits, FusionMethod, fuse_tracks};
+use pose_fusion::Fusion;
 use std::{
     sync::{Arc, OnceLock},
     time::Instant,
@@ -43,22 +43,22 @@ impl ClipTracker {
             (tracker, tracks)
         };
         let ((top, top_tracks), (side, side_tracks)) = rayon::join(|| each(View::Top), || each(View::Side));
-        let fuse = |tracks: [&ToolTrack; 2]| {
+        let fuse = |tool: usize, tracks: [&ToolTrack; 2]| {
             let views: Vec<_> = View::ALL
                 .into_iter()
                 .zip(tracks)
                 .map(|(view, track)| (view.name(), clip.view(view).world_from_camera, track))
                 .collect();
-            fuse_tracks(&views, FusionMethod::Coupled, &FusionLimits::default(), &ViewTie::DREAMED)
+            Fusion { symmetry: self.tools[tool].1.config.symmetry, ..Fusion::default() }.fuse_tracks(&views)
         };
         let mut result = Tracked { view_tracks: Vec::new(), fused: Vec::new(), seconds: 0.0 };
         for (tool, (first, second)) in top_tracks.iter().zip(&side_tracks).enumerate() {
-            let fused = fuse([first, second]);
+            let fused = fuse(tool, [first, second]);
             let (first, second) = rayon::join(
                 || top.track_with_fused(tool, first, &fused),
                 || side.track_with_fused(tool, second, &fused),
             );
-            result.fused.push(fuse([&first, &second]));
+            result.fused.push(fuse(tool, [&first, &second]));
             result.view_tracks.push([first, second]);
         }
         result.seconds = begin.elapsed().as_secs_f64();

@@ -1,272 +1,179 @@
-use dreamitate_geometry::{
-    Gaussian6, Pose, ViewTie, midpoint_pose, relative_twist, rotation_angle_rad, weighted_mean_pose,
+use crate::{
+    agreement::{Agreement, FusionLimits},
+    jumps::reject_jumps,
+    view_pose::{ViewPose, poses_at, turn_alike},
 };
-use dreamitate_track::{FusedPose, FusedTrack, Status, ToolTrack};
-use nalgebra::{Matrix6, Point3, Vector3};
+use dreamitate_geometry::{Gaussian6, Pose, Symmetry, ViewTie, relative_twist, weighted_mean_pose};
+use dreamitate_track::{FusedPose, FusedTrack, ToolTrack};
 
-/// How two views' poses become one.
+/// How views' poses become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FusionMethod {
     /// Each view weighed by its information and the views' usual disagreement.
     Coupled,
-    /// The paper's: midpoint of the rays through the tool's origin, mean of the rotations.
+    /// The paper's: the point nearest to the rays through the tool's origin, mean of the rotations.
     Midpoint,
 }
 
-/// When a fused pose is rejected, and how many must be accepted.
+/// How the tracks of one tool become one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FusionLimits {
-    /// Largest residual of a view, levels.
-    pub max_residual: f64,
-    /// Largest distance between the rays, metres.
-    pub max_ray_gap_m: f64,
-    /// Largest angle between the views' rotations, radians.
-    pub max_rotation_gap_rad: f64,
-    /// Farthest that a tool is moved from one frame to the next, metres.
-    pub max_step_m: f64,
-    /// Farthest that a tool is turned from one frame to the next, radians.
-    pub max_turn_rad: f64,
-    /// Fewest accepted frames of a usable trajectory.
-    pub min_accepted: usize,
+pub struct Fusion {
+    /// How poses are averaged.
+    pub method: FusionMethod,
+    /// What is rejected.
+    pub limits: FusionLimits,
+    /// How far views disagree, before anything is known of a clip.
+    pub tie: ViewTie,
+    /// The tool's turns that nobody sees.
+    pub symmetry: Option<Symmetry>,
 }
 
-impl Default for FusionLimits {
+impl Default for Fusion {
     fn default() -> Self {
         Self {
-            max_residual: 70.0,
-            max_ray_gap_m: 0.015,
-            max_rotation_gap_rad: 25f64.to_radians(),
-            max_step_m: 0.3,
-            max_turn_rad: 75f64.to_radians(),
-            min_accepted: 4,
+            method: FusionMethod::Coupled,
+            limits: FusionLimits::default(),
+            tie: ViewTie::DREAMED,
+            symmetry: None,
         }
     }
 }
 
-/// A tool's pose as one view has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ViewPose {
-    /// Where the camera stands.
-    pub world_from_camera: Pose,
-    /// The pose in the camera's frame.
-    pub camera_from_tool: Pose,
-    /// Inverse covariance of its twist, camera axes.
-    pub information: Matrix6<f64>,
-    /// Residual, levels.
-    pub residual: f64,
-    /// Whether the tracker accepts it.
-    pub accepted: bool,
-    /// Why not.
-    pub reason: String,
-    /// The view's name, for messages.
-    pub view: String,
-}
+/// The least and the most that the variances of a clip's disagreement are scaled by.
+const DISAGREEMENT_SCALE: (f64, f64) = (0.01, 4.0);
 
-impl ViewPose {
-    fn world_from_tool(&self) -> Pose {
-        self.world_from_camera * self.camera_from_tool
-    }
-
-    /// The pose in the world with all that is uncertain of it.
-    fn in_world(&self, tie: &ViewTie) -> Option<Gaussian6> {
-        in_world(&self.world_from_camera, &self.camera_from_tool, &self.information, tie)
-    }
-}
-
-/// A view's pose in the world, with the uncertainty of the picture and of how far views disagree.
-fn in_world(
-    world_from_camera: &Pose,
-    camera_from_tool: &Pose,
-    information: &Matrix6<f64>,
-    tie: &ViewTie,
-) -> Option<Gaussian6> {
-    let tie = tie.covariance(&camera_from_tool.translation.vector)?;
-    let in_camera = Gaussian6 { mean: *camera_from_tool, covariance: information.try_inverse()? + tie };
-    Some(in_camera.moved(world_from_camera))
-}
-
-/// Fuses a tool's tracks in several views, each with the view's name and where its camera stands.
-pub fn fuse_tracks(
-    views: &[(&str, Pose, &ToolTrack)],
-    method: FusionMethod,
-    limits: &FusionLimits,
-    tie: &ViewTie,
-) -> FusedTrack {
-    let mut frames: Vec<usize> =
-        views.iter().flat_map(|(_, _, track)| track.poses.iter().map(|pose| pose.frame)).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    let mut poses: Vec<FusedPose> = frames
-        .into_iter()
-        .map(|frame| {
-            let seen: Vec<ViewPose> = views
-                .iter()
-                .filter_map(|(view, world_from_camera, track)| {
-                    let pose = track.at(frame)?;
-                    Some(ViewPose {
-                        world_from_camera: *world_from_camera,
-                        camera_from_tool: pose.camera_from_tool,
-                        information: pose.information,
-                        residual: pose.residual,
-                        accepted: pose.status == Status::Accepted,
-                        reason: pose.reason.clone(),
-                        view: (*view).to_owned(),
-                    })
-                })
-                .collect();
-            fuse(frame, &seen, method, limits, tie)
-        })
-        .collect();
-    reject_jumps(&mut poses, limits);
-    scale_covariances(&mut poses, views, tie);
-    FusedTrack::judged(poses, limits.min_accepted)
-}
-
-/// The least and the most that a clip's covariances are scaled by.
-const COVARIANCE_SCALE: (f64, f64) = (0.1, 4.0);
-
-/// Scales the covariances by how far the views of this clip disagree, against how far they were expected to: the mean
-/// squared distance of a dimension between two views' accepted poses, in the covariance of their difference.
-fn scale_covariances(poses: &mut [FusedPose], views: &[(&str, Pose, &ToolTrack)], tie: &ViewTie) {
-    let [(_, world_from_first, first), (_, world_from_second, second)] = views else { return };
-    let at = |world_from_camera: &Pose, track: &ToolTrack, frame: usize| {
-        let pose = track.at(frame)?;
-        in_world(world_from_camera, &pose.camera_from_tool, &pose.information, tie)
-    };
-    let distances: Vec<f64> = poses
-        .iter()
-        .filter(|pose| pose.accepted)
-        .filter_map(|pose| {
-            let first = at(world_from_first, first, pose.frame)?;
-            let second = at(world_from_second, second, pose.frame)?;
-            let apart = relative_twist(&first.mean, &second.mean);
-            Some(apart.dot(&((first.covariance + second.covariance).try_inverse()? * apart)) / 6.0)
-        })
-        .collect();
-    if distances.is_empty() {
-        return;
-    }
-    let mean = distances.iter().sum::<f64>() / distances.len() as f64;
-    let scale = mean.clamp(COVARIANCE_SCALE.0, COVARIANCE_SCALE.1);
-    for pose in poses.iter_mut().filter_map(|pose| pose.world_from_tool.as_mut()) {
-        pose.covariance *= scale;
-    }
-}
-
-/// Rejects accepted poses that no hand can have reached from the others: the longest sequence in which each follows
-/// from the one before stays.
-fn reject_jumps(poses: &mut [FusedPose], limits: &FusionLimits) {
-    let accepted: Vec<(usize, usize, Pose)> = poses
-        .iter()
-        .enumerate()
-        .filter(|(_, pose)| pose.accepted)
-        .filter_map(|(index, pose)| Some((index, pose.frame, pose.world_from_tool_mean()?)))
-        .collect();
-    let follows = |(_, earlier, from): &(usize, usize, Pose), (_, later, to): &(usize, usize, Pose)| {
-        let frames = (later - earlier) as f64;
-        (to.translation.vector - from.translation.vector).norm() <= frames * limits.max_step_m
-            && rotation_angle_rad(from, to) <= frames * limits.max_turn_rad
-    };
-    // For each pose the longest sequence that ends with it, and the pose before it there.
-    let mut longest: Vec<(usize, Option<usize>)> = Vec::with_capacity(accepted.len());
-    for (index, pose) in accepted.iter().enumerate() {
-        let before = (0..index).filter(|earlier| follows(&accepted[*earlier], pose));
-        let before = before.max_by_key(|earlier| (longest[*earlier].0, *earlier));
-        longest.push((before.map_or(1, |earlier| longest[earlier].0 + 1), before));
-    }
-    let mut stays = vec![false; accepted.len()];
-    let mut last = (0..accepted.len()).max_by_key(|index| longest[*index].0);
-    while let Some(index) = last {
-        stays[index] = true;
-        last = longest[index].1;
-    }
-    for ((index, ..), _) in accepted.iter().zip(stays).filter(|(_, stays)| !stays) {
-        poses[*index].accepted = false;
-        poses[*index].reason = format!(
-            "the tool would be moved by more than {:.2} m or {:.0}° a frame",
-            limits.max_step_m,
-            limits.max_turn_rad.to_degrees()
-        );
-    }
-}
-
-/// Fuses the views' poses of one frame. A single view still gives a pose, to start the other view's search
-/// from, but not an accepted one; of two views that contradict each other the one with the smaller residual.
-pub fn fuse(
-    frame: usize,
-    views: &[ViewPose],
-    method: FusionMethod,
-    limits: &FusionLimits,
-    tie: &ViewTie,
-) -> FusedPose {
-    let mut fused = FusedPose {
-        frame,
-        world_from_tool: None,
-        confidence: 0.0,
-        ray_gap_m: f64::NAN,
-        rotation_gap_rad: f64::NAN,
-        residuals: views.iter().map(|view| view.residual).collect(),
-        accepted: false,
-        reason: String::new(),
-    };
-    let usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
-    let [first, second] = usable.as_slice() else {
-        fused.world_from_tool = usable.first().and_then(|view| view.in_world(tie));
-        fused.reason = views
-            .iter()
-            .filter(|view| !view.accepted)
-            .map(|view| format!("{}: {}", view.view, view.reason))
-            .collect::<Vec<_>>()
-            .join("; ");
-        return fused;
-    };
-    let poses = [first.world_from_tool(), second.world_from_tool()];
-    let centres = [first, second]
-        .map(|view| Point3::<f64>::from(Vector3::from(view.world_from_camera.translation.vector)));
-    fused.rotation_gap_rad = rotation_angle_rad(&poses[0], &poses[1]);
-    let midpoint = midpoint_pose([&poses[0], &poses[1]], centres);
-    fused.ray_gap_m = midpoint.as_ref().map_or(f64::INFINITY, |(_, closest)| closest.gap_m());
-
-    let values = [
-        ("residual", first.residual.max(second.residual), limits.max_residual, "", 1.0),
-        ("ray gap", fused.ray_gap_m, limits.max_ray_gap_m, " mm", 1e3),
-        (
-            "rotation gap",
-            fused.rotation_gap_rad,
-            limits.max_rotation_gap_rad,
-            "°",
-            180.0 / std::f64::consts::PI,
-        ),
-    ];
-    let beyond = values.iter().find(|(_, value, limit, ..)| value > limit || value.is_nan());
-    if let Some((name, value, limit, unit, scale)) = beyond {
-        let better = if first.residual <= second.residual { first } else { second };
-        fused.world_from_tool = better.in_world(tie);
-        fused.reason = format!("{name} {:.1}{unit} exceeds {:.1}{unit}", value * scale, limit * scale);
-        return fused;
-    }
-    fused.confidence =
-        values.iter().map(|(_, value, limit, ..)| 1.0 - value / limit).fold(1.0, f64::min).clamp(0.0, 1.0);
-
-    let gaussians: Option<Vec<Gaussian6>> = usable.iter().map(|view| view.in_world(tie)).collect();
-    let coupled = gaussians.and_then(|list| weighted_mean_pose(&list).ok());
-    fused.world_from_tool = match (method, coupled, midpoint) {
-        (FusionMethod::Midpoint, Some(coupled), Ok((mean, _))) => {
-            Some(Gaussian6 { mean, covariance: coupled.covariance })
+impl Fusion {
+    /// Fuses a tool's tracks in any number of views, each with the view's name and where its camera stands.
+    pub fn fuse_tracks(&self, views: &[(&str, Pose, &ToolTrack)]) -> FusedTrack {
+        let mut numbers: Vec<usize> =
+            views.iter().flat_map(|(_, _, track)| track.poses.iter().map(|pose| pose.frame)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut seen: Vec<(usize, Vec<ViewPose>)> =
+            numbers.into_iter().map(|frame| (frame, poses_at(views, frame))).collect();
+        if let Some(symmetry) = &self.symmetry {
+            turn_alike(symmetry, &mut seen);
         }
-        (FusionMethod::Coupled, coupled, _) => coupled,
-        _ => None,
-    };
-    fused.accepted = fused.world_from_tool.is_some();
-    if !fused.accepted {
-        fused.reason = "a view's information has no inverse".to_owned();
+        let mut poses: Vec<FusedPose> = seen.iter().map(|(frame, views)| self.fuse(*frame, views)).collect();
+        reject_jumps(&mut poses, &self.limits);
+        let accepted: Vec<usize> = (0..poses.len()).filter(|index| poses[*index].accepted).collect();
+        // Once more, with the views of this clip disagreeing as they were seen to.
+        let scale = self.disagreement_scale(accepted.iter().map(|index| seen[*index].1.as_slice()));
+        let as_seen = Self { tie: self.tie.scaled(scale), ..*self };
+        for index in accepted {
+            let (frame, views) = &seen[index];
+            poses[index].world_from_tool = as_seen.fuse(*frame, views).world_from_tool;
+        }
+        FusedTrack::judged(poses, self.limits.min_accepted)
     }
-    fused
+
+    /// By how much the variances of the tie must be scaled to expect views to disagree as far as they do: so that the
+    /// mean squared distance between two views' poses, in the covariance of their difference, is 1 a dimension.
+    fn disagreement_scale<'a>(&self, frames: impl Iterator<Item = &'a [ViewPose]>) -> f64 {
+        let pairs: Vec<(&ViewPose, &ViewPose)> = frames
+            .flat_map(|views| {
+                let usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
+                let second_of = |first: usize| usable[first + 1..].to_vec();
+                let pairs = (0..usable.len()).map(|first| (usable[first], second_of(first)));
+                pairs.flat_map(|(first, others)| others.into_iter().map(move |second| (first, second))).collect::<Vec<_>>()
+            })
+            .collect();
+        let mean = |scale: f64| {
+            let tie = self.tie.scaled(scale);
+            let distance = |(first, second): &(&ViewPose, &ViewPose)| {
+                let (first, second) = (first.in_world(&tie)?, second.in_world(&tie)?);
+                let apart = relative_twist(&first.mean, &second.mean);
+                Some(apart.dot(&((first.covariance + second.covariance).try_inverse()? * apart)) / 6.0)
+            };
+            let distances: Vec<f64> = pairs.iter().filter_map(distance).collect();
+            (!distances.is_empty()).then(|| distances.iter().sum::<f64>() / distances.len() as f64)
+        };
+        // The distance falls as the scale grows, at most as fast: from either side each step comes nearer.
+        (0..8).fold(1.0, |scale, _| {
+            let next = mean(scale).map_or(1.0, |distance| scale * distance);
+            next.clamp(DISAGREEMENT_SCALE.0, DISAGREEMENT_SCALE.1)
+        })
+    }
+
+    /// Fuses the views' poses of one frame. Views that contradict the others are left out as long as enough agree. Too
+    /// few still give a pose, to start the other views' search from, but not an accepted one; of two that contradict
+    /// each other the one with the smaller residual.
+    pub fn fuse(&self, frame: usize, views: &[ViewPose]) -> FusedPose {
+        let mut fused = FusedPose {
+            frame,
+            world_from_tool: None,
+            confidence: 0.0,
+            ray_gap_m: f64::NAN,
+            rotation_gap_rad: f64::NAN,
+            residuals: views.iter().map(|view| view.residual).collect(),
+            accepted: false,
+            reason: String::new(),
+        };
+        let mut usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
+        let Some(best) = usable.iter().copied().min_by(|a, b| a.residual.total_cmp(&b.residual)) else {
+            fused.reason = objections(views);
+            return fused;
+        };
+        if usable.len() < self.limits.min_views {
+            fused.world_from_tool = best.in_world(&self.tie);
+            fused.reason = objections(views);
+            return fused;
+        }
+        let mut agreement = Agreement::of(&usable);
+        while agreement.beyond(&self.limits).is_some() && usable.len() > self.limits.min_views.max(2) {
+            let without = |left_out: usize| -> Vec<&ViewPose> {
+                usable.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, view)| *view).collect()
+            };
+            let remaining = (0..usable.len()).map(|left_out| (Agreement::of(&without(left_out)), left_out));
+            let worth = |agreement: &Agreement| agreement.confidence(&self.limits);
+            let Some((best, left_out)) = remaining.max_by(|(a, _), (b, _)| worth(a).total_cmp(&worth(b))) else {
+                break;
+            };
+            agreement = best;
+            usable.remove(left_out);
+        }
+        if usable.len() > 1 {
+            fused.rotation_gap_rad = agreement.rotation_gap_rad;
+            fused.ray_gap_m = agreement.ray_gap_m;
+        }
+        if let Some((name, value, limit, unit, scale)) = agreement.beyond(&self.limits) {
+            fused.world_from_tool = best.in_world(&self.tie);
+            fused.reason = format!("{name} {:.1}{unit} exceeds {:.1}{unit}", value * scale, limit * scale);
+            return fused;
+        }
+        let share = if usable.len() == 1 { 0.5 } else { 1.0 };
+        fused.confidence = share * agreement.confidence(&self.limits).clamp(0.0, 1.0);
+
+        let gaussians: Option<Vec<Gaussian6>> = usable.iter().map(|view| view.in_world(&self.tie)).collect();
+        let coupled = gaussians.and_then(|list| weighted_mean_pose(&list).ok());
+        fused.world_from_tool = match (self.method, coupled, agreement.midpoint) {
+            (FusionMethod::Midpoint, Some(coupled), Some(mean)) => {
+                Some(Gaussian6 { mean, covariance: coupled.covariance })
+            }
+            (_, coupled, _) => coupled,
+        };
+        fused.accepted = fused.world_from_tool.is_some();
+        if !fused.accepted {
+            fused.reason = "a view's information has no inverse".to_owned();
+        }
+        fused
+    }
+}
+
+/// Why views have no pose.
+fn objections(views: &[ViewPose]) -> String {
+    let without = views.iter().filter(|view| !view.accepted);
+    without.map(|view| format!("{}: {}", view.view, view.reason)).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dreamitate_geometry::perturbed;
+    use dreamitate_track::{Outcome, Status, TrackedPose};
+    use nalgebra::{Matrix6, UnitQuaternion, Vector3, Vector6};
+    use rand::SeedableRng;
+    use rand_distr::Distribution;
 
     fn view(name: &str, x: f64, camera_from_tool_error: Vector3<f64>) -> ViewPose {
         let world_from_camera =
@@ -276,7 +183,7 @@ mod tests {
         let ray = camera_from_tool.translation.vector.normalize();
         camera_from_tool.translation.vector += ray * camera_from_tool_error.z;
         camera_from_tool.rotation =
-            nalgebra::UnitQuaternion::from_scaled_axis(Vector3::new(camera_from_tool_error.x, 0.0, 0.0))
+            UnitQuaternion::from_scaled_axis(Vector3::new(camera_from_tool_error.x, 0.0, 0.0))
                 * camera_from_tool.rotation;
         ViewPose {
             world_from_camera,
@@ -290,7 +197,7 @@ mod tests {
     }
 
     fn fused(views: &[ViewPose], method: FusionMethod) -> FusedPose {
-        fuse(3, views, method, &FusionLimits::default(), &ViewTie::DREAMED)
+        Fusion { method, ..Default::default() }.fuse(3, views)
     }
 
     /// Errors in depth, even opposite ones, cancel: the other view sees them sideways.
@@ -330,36 +237,103 @@ mod tests {
     }
 
     #[test]
-    fn a_pose_that_no_hand_reaches_is_rejected_and_the_many_stay() {
-        let limits = FusionLimits::default();
-        let pose = |frame: usize, x_m: f64, turn_rad: f64| FusedPose {
-            frame,
-            world_from_tool: Some(Gaussian6 {
-                mean: Pose::new(Vector3::new(x_m, 0.0, 0.1), Vector3::new(0.0, 0.0, turn_rad)),
-                covariance: Matrix6::identity(),
-            }),
-            confidence: 1.0,
-            ray_gap_m: 0.0,
-            rotation_gap_rad: 0.0,
-            residuals: vec![0.0; 2],
-            accepted: true,
-            reason: String::new(),
+    fn a_lone_view_is_believed_by_half_where_one_is_enough() {
+        let limits = FusionLimits { min_views: 1, ..Default::default() };
+        let fusion = Fusion { limits, ..Default::default() };
+        let pose = fusion.fuse(3, &[view("top", -0.33, Vector3::zeros())]);
+        assert!(pose.accepted && pose.confidence <= 0.5, "{}", pose.confidence);
+        assert!(pose.ray_gap_m.is_nan() && pose.rotation_gap_rad.is_nan());
+        let both = [view("top", -0.33, Vector3::zeros()), view("side", 0.33, Vector3::zeros())];
+        let depth_m = |pose: FusedPose| pose.world_from_tool.unwrap().covariance[(5, 5)].sqrt();
+        assert!(depth_m(pose) > 1.4 * depth_m(fusion.fuse(3, &both)));
+    }
+
+    #[test]
+    fn of_three_views_the_one_that_contradicts_two_is_left_out() {
+        let three = |error: Vector3<f64>| {
+            [view("top", -0.33, Vector3::zeros()), view("left", 0.5, error), view("side", 0.33, Vector3::zeros())]
         };
-        // Far away in frame 1, turned around in frame 4; frame 7 is half a metre on, but two frames later.
-        let mut poses = vec![
-            pose(1, 0.8, 0.0),
-            pose(2, 0.0, 0.0),
-            pose(3, 0.1, 0.2),
-            pose(4, 0.15, 3.0),
-            pose(5, 0.2, 0.3),
-            pose(7, 0.6, 0.4),
+        let truth = Vector3::new(0.02, 0.01, 0.08);
+        let off_m = |pose: &FusedPose| {
+            (pose.world_from_tool.as_ref().unwrap().mean.translation.vector - truth).norm()
+        };
+        for method in [FusionMethod::Coupled, FusionMethod::Midpoint] {
+            for error in [Vector3::zeros(), Vector3::new(0.6, 0.0, 0.0)] {
+                let pose = fused(&three(error), method);
+                assert!(pose.accepted && off_m(&pose) < 1e-6, "{}", pose.reason);
+                assert!(pose.rotation_gap_rad < 1e-6 && pose.residuals.len() == 3);
+            }
+        }
+        let all = fused(&three(Vector3::zeros()), FusionMethod::Coupled).world_from_tool.unwrap();
+        let two = fused(&three(Vector3::new(0.6, 0.0, 0.0)), FusionMethod::Coupled).world_from_tool.unwrap();
+        assert!(all.covariance.trace() < 0.8 * two.covariance.trace());
+    }
+
+    fn track(poses: impl Iterator<Item = ViewPose>) -> ToolTrack {
+        let tracked = |(index, view): (usize, ViewPose)| TrackedPose {
+            camera_from_tool: view.camera_from_tool,
+            information: view.information,
+            residual: view.residual,
+            status: Status::Accepted,
+            ..TrackedPose::lost(index + 1, "")
+        };
+        ToolTrack { poses: poses.enumerate().map(tracked).collect() }
+    }
+
+    #[test]
+    fn a_tool_that_looks_alike_from_four_sides_is_not_turned_from_view_to_view_or_frame_to_frame() {
+        let symmetry: Symmetry = serde_yaml_ng::from_str("{axis: [0, 0, 1], order: 4}").unwrap();
+        let turned = |name: &str, x: f64, quarters: i32| {
+            let mut view = view(name, x, Vector3::zeros());
+            let turn = UnitQuaternion::from_euler_angles(0.0, 0.0, f64::from(quarters) * std::f64::consts::FRAC_PI_2);
+            view.camera_from_tool.rotation *= turn;
+            view
+        };
+        let top = track([0, 1, 3, 2].into_iter().map(|quarters| turned("top", -0.33, quarters)));
+        let side = track([2, 2, 0, 1].into_iter().map(|quarters| turned("side", 0.33, quarters)));
+        let views = [
+            ("top", view("top", -0.33, Vector3::zeros()).world_from_camera, &top),
+            ("side", view("side", 0.33, Vector3::zeros()).world_from_camera, &side),
         ];
-        reject_jumps(&mut poses, &limits);
-        assert_eq!(
-            poses.iter().map(|p| p.accepted).collect::<Vec<_>>(),
-            [false, true, true, false, true, true]
-        );
-        assert!(poses[3].reason.contains("0.30 m or 75° a frame"), "{}", poses[3].reason);
+        assert_eq!(Fusion::default().fuse_tracks(&views).outcome, Outcome::Rejected);
+        let fused = Fusion { symmetry: Some(symmetry), ..Default::default() }.fuse_tracks(&views);
+        assert_eq!(fused.outcome, Outcome::Accepted);
+        let rotations: Vec<_> = fused.poses.iter().map(|p| p.world_from_tool_mean().unwrap().rotation).collect();
+        assert!(rotations.iter().all(|rotation| rotation.angle_to(&rotations[0]) < 1e-9));
+    }
+
+    /// The covariance that a fused track states is true of errors drawn from ties of other sizes than the usual.
+    #[test]
+    fn the_covariance_tells_how_far_off_the_clip_is() {
+        for factor in [0.05, 1.0, 3.0] {
+            let tie = ViewTie::DREAMED.scaled(factor);
+            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+            let mut normal = || -> f64 { rand_distr::StandardNormal.sample(&mut random) };
+            let mut drawn = |name: &str, x: f64| {
+                let mut view = view(name, x, Vector3::zeros());
+                let covariance = tie.covariance(&view.camera_from_tool.translation.vector).unwrap();
+                let twist = covariance.cholesky().unwrap().l() * Vector6::from_fn(|_, _| normal());
+                view.camera_from_tool = perturbed(&view.camera_from_tool, &twist);
+                view
+            };
+            let [top, side] = [("top", -0.33), ("side", 0.33)].map(|(name, x)| track((0..400).map(|_| drawn(name, x))));
+            let views = [
+                ("top", view("top", -0.33, Vector3::zeros()).world_from_camera, &top),
+                ("side", view("side", 0.33, Vector3::zeros()).world_from_camera, &side),
+            ];
+            let limits = FusionLimits { max_ray_gap_m: 1.0, max_step_m: 1.0, max_turn_rad: 3.0, ..Default::default() };
+            let fused = Fusion { limits, ..Default::default() }.fuse_tracks(&views);
+            let truth = Pose::translation(0.02, 0.01, 0.08);
+            let gaussians = fused.poses.iter().filter(|pose| pose.accepted).filter_map(|p| p.world_from_tool.as_ref());
+            let squared: Vec<f64> = gaussians
+                .map(|found| {
+                    let off = relative_twist(&found.mean, &truth);
+                    off.dot(&(found.covariance.try_inverse().unwrap() * off)) / 6.0
+                })
+                .collect();
+            let mean = squared.iter().sum::<f64>() / squared.len() as f64;
+            assert!(squared.len() > 390 && (mean - 1.0).abs() < 0.15, "{factor}: {mean} of {}", squared.len());
+        }
     }
 
     #[test]

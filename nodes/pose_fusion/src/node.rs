@@ -1,10 +1,11 @@
 //! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
 
-use crate::{FusionLimits, FusionMethod, fuse_tracks};
+use crate::{Fusion, FusionLimits, FusionMethod};
 use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos, Running};
 use dreamitate_clip::pose_to_message;
 use dreamitate_config::{ConfigFolder, Task};
-use dreamitate_geometry::{View, ViewTie, WORLD_FRAME};
+use dreamitate_geometry::{View, WORLD_FRAME};
+use dreamitate_render::ToolConfig;
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
 use dreamitate_track::{FusedHeader, FusedTrack, Outcome, ToolTrack, fused_to_message, track_from_message};
 use std::sync::Arc;
@@ -99,6 +100,11 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                         .about("fewest accepted frames of a usable trajectory")
                         .range(2, 1000),
                 )? as usize,
+                min_views: p.declare(
+                    Declaration::new("min_views", limits.min_views as i64)
+                        .about("fewest views that must agree; with 1 a lone view is believed by half")
+                        .range(1, 2),
+                )? as usize,
             },
         })
     })?;
@@ -107,7 +113,12 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
 
     let (sender, mut tracks) = mpsc::unbounded_channel();
     let mut outputs = Vec::new();
-    for (tool, name) in task.tools.iter().map(|tool| tool.name.as_str()).enumerate() {
+    let mut fusions = Vec::new();
+    for (index, tool) in task.tools.iter().enumerate() {
+        let name = tool.name.as_str();
+        let Parameters { method, limits, .. } = parameters;
+        let symmetry = ToolConfig::read(&tool.file)?.symmetry;
+        fusions.push(Fusion { method, limits, symmetry, ..Fusion::default() });
         outputs.push(Output {
             prior: node.publisher(&format!("track/prior/{name}"), Qos::latched())?,
             poses: node.publisher(&format!("trajectory/{name}"), Qos::latched())?,
@@ -119,7 +130,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
             let sender = sender.clone();
             tokio::spawn(async move {
                 while let Some(message) = subscription.recv().await {
-                    if sender.send((tool, view, message)).is_err() {
+                    if sender.send((index, view, message)).is_err() {
                         break;
                     }
                 }
@@ -147,7 +158,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
             round: top.round,
             frame_period_s: task.frame_period_s,
         };
-        let fused = fuse_track(&latest[tool], &task, &parameters);
+        let fused = fuse_track(&latest[tool], &task, &fusions[tool]);
         let output = &outputs[tool];
         if header.round < parameters.prior_rounds && fused.poses.iter().any(|p| p.world_from_tool.is_some()) {
             output.prior.publish(&fused_to_message(&header, &fused))?;
@@ -169,12 +180,12 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn fuse_track(views: &Views, task: &Task, parameters: &Parameters) -> FusedTrack {
+fn fuse_track(views: &Views, task: &Task, fusion: &Fusion) -> FusedTrack {
     let seen: Vec<_> = views
         .iter()
         .flatten()
         .zip(View::ALL)
         .map(|((_, track), view)| (view.name(), task.rig.camera(view).world_from_camera, track))
         .collect();
-    fuse_tracks(&seen, parameters.method, &parameters.limits, &ViewTie::DREAMED)
+    fusion.fuse_tracks(&seen)
 }

@@ -138,14 +138,17 @@ impl Look {
     /// Whether a pixel shows a hand, or something else that came with the tools, before them.
     #[inline]
     pub fn covers(&self, seen: Pixel, before: Pixel) -> bool {
+        // First what is false for most pixels.
+        if change_squared(seen, before) <= CHANGED * CHANGED {
+            return false;
+        }
         let unlike =
             |colours: &[Pixel], levels: f32| colours.iter().all(|colour| distance(*colour, seen) > levels);
         let is_skin = self.is_skin(seen) && unlike(&self.palette, OF_TOOL);
-        let is_hand = || {
-            let common = self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON);
-            common && unlike(&self.palette, UNLIKE_PRINTED) && unlike(&self.shown, UNLIKE_SHOWN)
-        };
-        (is_skin || is_hand()) && change_squared(seen, before) > CHANGED * CHANGED
+        is_skin
+            || self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
+                && unlike(&self.palette, UNLIKE_PRINTED)
+                && unlike(&self.shown, UNLIKE_SHOWN)
     }
 
     fn is_skin(&self, seen: Pixel) -> bool {

@@ -101,6 +101,8 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let names: Vec<String> = task.tools.iter().map(|tool| tool.name.clone()).collect();
 
     let mut tracked: Option<Tracked> = None;
+    // Priors whose clip is not here yet: to a node that was started again both come at once.
+    let mut early: Vec<(usize, msgs::ToolTrajectory)> = Vec::new();
     loop {
         tokio::select! {
             Some(clip) = clips.recv() => {
@@ -123,6 +125,9 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                         tracing::info!("{clip_id}: {view} view: {accepted} poses accepted");
                         node.diagnostics().set(Health::Ok, format!("{clip_id}: {accepted} poses accepted"));
                         tracked = Some(result);
+                        for (tool, prior) in early.drain(..).filter(|(_, prior)| prior.clip_id == clip_id) {
+                            to_priors.send((tool, Ok(prior)))?;
+                        }
                     }
                     Err(error) => {
                         // An outcome, not the node's end: the fusion rejects the dream and says why.
@@ -134,10 +139,12 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                 }
             }
             Some((tool, prior)) = priors.recv() => {
-                let (Ok(prior), Some(tracked)) = (prior, tracked.as_mut()) else { continue };
-                if prior.clip_id != tracked.clip_id {
+                let Ok(prior) = prior else { continue };
+                let Some(tracked) = tracked.as_mut().filter(|tracked| tracked.clip_id == prior.clip_id) else {
+                    early.retain(|(other, _)| *other != tool);
+                    early.push((tool, prior));
                     continue;
-                }
+                };
                 let track = next_round(tracked, tool, &prior).await?;
                 let header = TrackHeader {
                     clip_id: prior.clip_id.clone(),

@@ -15,6 +15,8 @@ const TURNS: usize = 24;
 /// Directions in which the tool leans, at each lean but none.
 const LEANS: usize = 8;
 const LEAN_STEP_DEG: f64 = 20.0;
+/// Attitudes of a symmetric tool that are nearer than this look alike: less than half a step.
+const ALIKE_RAD: f64 = 0.1;
 /// Distances tried, as parts of the distance to the table.
 const DISTANCES: [f64; 3] = [0.98, 0.88, 0.78];
 /// Offsets of a drawing from a region's centre, pixels of the quarter picture.
@@ -206,7 +208,7 @@ fn attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
     let upright = UnitQuaternion::rotation_between(&Vector3::from(facing.axis), &to_camera)
         .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::x_axis(), std::f64::consts::PI));
     let leans = (facing.max_tilt_deg / LEAN_STEP_DEG).floor() as usize;
-    let mut attitudes = Vec::new();
+    let mut attitudes: Vec<UnitQuaternion<f64>> = Vec::new();
     for turn in 0..TURNS {
         let turned = UnitQuaternion::from_axis_angle(
             &Vector3::z_axis(),
@@ -222,5 +224,18 @@ fn attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
             }
         }
     }
-    attitudes
+    let Some(symmetry) = &tool.config.symmetry else { return attitudes };
+    // Of those that look alike, one.
+    let mut unlike: Vec<UnitQuaternion<f64>> = Vec::new();
+    for attitude in attitudes {
+        let pose = Pose::from_parts(Vector3::zeros().into(), attitude);
+        let looks_like = |other: &UnitQuaternion<f64>| {
+            let other = Pose::from_parts(Vector3::zeros().into(), *other);
+            symmetry.nearest(&pose, &other).rotation.angle_to(&other.rotation) < ALIKE_RAD
+        };
+        if !unlike.iter().any(looks_like) {
+            unlike.push(attitude);
+        }
+    }
+    unlike
 }

@@ -169,7 +169,10 @@ impl ViewTracker {
                         .cloned()
                         .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
                 };
-                let prior = self.model.prior(prior);
+                let mut prior = self.model.prior(prior);
+                if let Some((symmetry, before)) = self.model.tools[tool].config.symmetry.zip(before) {
+                    prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
+                }
                 let scene = self.model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
                 let strain = |pose: &Refined| {
                     let pull = relative_twist(&pose.pose, &prior.camera_from_tool);

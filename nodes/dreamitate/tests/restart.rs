@@ -1,0 +1,81 @@
+//! Nodes that die and are started again, while the others live on.
+
+#![allow(clippy::unwrap_used)]
+
+mod programs;
+
+use dreamer::rendered::render;
+use dreamitate_carrier::{Carrier, Node, NodeArgs, Qos, Reach, Subscription, Zenoh, ZenohOptions};
+use dreamitate_clip::clip_to_message;
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_msgs::{builtin_interfaces::Time, dreamitate_msgs as msgs};
+use programs::build_all_programs;
+use std::{
+    path::Path,
+    process::{Child, Command},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A node's process, killed when it is dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(domain_id: usize, program: &str, name: &str, parameters: &[&str]) -> Self {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_dreamitate")).with_file_name(program));
+        command.args(["--ros-args", "-r", &format!("__node:={name}"), "-p", "task:=sweeping"]);
+        command.args(parameters.iter().flat_map(|parameter| ["-p", parameter]));
+        command.env("ROS_DOMAIN_ID", domain_id.to_string()).env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST");
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Without a chance to say goodbye.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn next(trajectories: &mut Subscription<msgs::ToolTrajectory>) -> msgs::ToolTrajectory {
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, trajectories.recv()).await.expect("no trajectory came").unwrap().unwrap()
+}
+
+/// The fusion is killed, then a tracker: each time the trajectory comes again, the same to the last
+/// bit, from what the nodes that are still there hold for whoever comes late.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_are_started_again_take_up_where_they_were() {
+    build_all_programs();
+    let domain_id = std::process::id() as usize % 90 + 10;
+    let options = ZenohOptions { domain_id, reach: Reach::Localhost, ..Default::default() };
+    let carrier: Arc<dyn Carrier> = Arc::new(Zenoh::open(options).unwrap());
+    let node = Node::open(carrier, NodeArgs::new("watcher").unwrap()).unwrap();
+    let mut trajectories =
+        node.subscribe::<msgs::ToolTrajectory>("trajectory/tool/detail", Qos::latched()).unwrap();
+    let clip = node.publisher::<msgs::StereoClip>("dream/clip", Qos::latched()).unwrap();
+
+    let task = Task::read(&ConfigFolder::find(None), "sweeping").unwrap();
+    let dream = render(&task, 3, |_, _| true).unwrap();
+    clip.publish(&clip_to_message(&dream.clip, Time::default())).unwrap();
+    let tracker = |view: &str| {
+        let name = format!("tool_tracker_{view}");
+        Process::start(domain_id, "tool_tracker", &name, &[&format!("view:={view}")])
+    };
+    let fusion = || Process::start(domain_id, "pose_fusion", "pose_fusion", &[]);
+
+    let (top, _side) = (tracker("top"), tracker("side"));
+    let first_fusion = fusion();
+    let first = next(&mut trajectories).await;
+    assert!(first.poses.iter().filter(|pose| pose.accepted).count() >= 9, "{first:?}");
+
+    drop(first_fusion);
+    let _second_fusion = fusion();
+    assert_eq!(next(&mut trajectories).await, first);
+
+    drop(top);
+    let _second_top = tracker("top");
+    assert_eq!(next(&mut trajectories).await, first);
+
+}
