@@ -139,6 +139,8 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     }
 
     let mut latest: Vec<Views> = outputs.iter().map(|_| [None, None]).collect();
+    // The clip and round of the last prior of each tool.
+    let mut told: Vec<Option<(String, u8)>> = vec![None; outputs.len()];
     while let Some((tool, view, message)) = tracks.recv().await {
         let parsed = message.map_err(anyhow::Error::from).and_then(|m| Ok((track_from_message(&m)?, m)));
         match parsed {
@@ -149,19 +151,25 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
             }
         }
         let [Some((top, _)), Some((side, _))] = &latest[tool] else { continue };
-        if top.clip_id != side.clip_id || top.round != side.round {
+        let round = top.round.min(side.round);
+        let clip_and_round = Some((top.clip_id.clone(), round));
+        // One view may be behind, until it has our prior. A tracker that was started again lacks one that nobody who
+        // is still there told it.
+        let is_waited_for = top.round != side.round && told[tool] == clip_and_round;
+        if top.clip_id != side.clip_id || is_waited_for {
             continue;
         }
         let header = FusedHeader {
             clip_id: top.clip_id.clone(),
             tool: task.tools[tool].name.clone(),
-            round: top.round,
+            round,
             frame_period_s: task.frame_period_s,
         };
         let fused = fuse_track(&latest[tool], &task, &fusions[tool]);
         let output = &outputs[tool];
         if header.round < parameters.prior_rounds && fused.poses.iter().any(|p| p.world_from_tool.is_some()) {
             output.prior.publish(&fused_to_message(&header, &fused))?;
+            told[tool] = clip_and_round;
             continue;
         }
         let accepted = fused.poses.iter().filter(|p| p.accepted);
