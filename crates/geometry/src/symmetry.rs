@@ -39,6 +39,11 @@ impl TryFrom<Declared> for Symmetry {
 }
 
 impl Symmetry {
+    /// The axis in the tool's frame, if any turn about it is one that nobody sees.
+    pub fn round_about(&self) -> Option<Unit<Vector3<f64>>> {
+        self.order.is_none().then_some(self.axis)
+    }
+
     /// Of all poses that look like `a_from_tool` the one that is turned least from `reference`, which is given in the
     /// same frame.
     ///

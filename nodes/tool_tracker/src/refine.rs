@@ -202,7 +202,7 @@ fn descend(
             break;
         }
 
-        let tie = prior.map_or_else(Matrix6::zeros, |prior| prior.information);
+        let tie = prior.map_or_else(Matrix6::zeros, |prior| prior.information) + held(scene.tool, &trial);
         let mut hessian = information + tie;
         for i in 0..6 {
             hessian[(i, i)] *= 1.0 + damping;
@@ -235,6 +235,19 @@ fn descend(
         }
     }
     best
+}
+
+/// Holds a round tool's turn about its axis, which no picture shows: a step along it, which means nothing, would else
+/// be the longest.
+fn held(tool: &ToolModel, camera_from_tool: &Pose) -> Matrix6<f64> {
+    /// Thousandths of a radian.
+    const INFORMATION: f64 = 1e6;
+    let mut held = Matrix6::zeros();
+    if let Some(axis) = tool.config.symmetry.and_then(|symmetry| symmetry.round_about()) {
+        let axis = camera_from_tool.rotation * axis.into_inner();
+        held.fixed_view_mut::<3, 3>(0, 0).copy_from(&(INFORMATION * axis * axis.transpose()));
+    }
+    held
 }
 
 /// What one squared standard deviation from the prior weighs against squared levels of energy.
