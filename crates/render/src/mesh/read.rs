@@ -13,14 +13,16 @@ use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
 /// Reads a mesh by what its name ends with.
 pub(super) fn read(path: &Path) -> Result<Surface, MeshError> {
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let surface = match ending.as_str() {
-        "obj" => read_obj(path)?,
-        "ply" => read_ply(path)?,
-        "stl" => read_stl(path)?,
-        "gltf" | "glb" => read_gltf(path)?,
+    let reader = match ending.as_str() {
+        "obj" => read_obj,
+        "ply" => read_ply,
+        "stl" => read_stl,
+        "gltf" | "glb" => read_gltf,
         _ => return Err(MeshError::Format { path: path.to_owned(), ending }),
     };
-    surface.checked(path)
+    // A file that names what it does not hold makes the reader of glTF panic, in its own validation.
+    let read = std::panic::catch_unwind(|| reader(path));
+    read.unwrap_or_else(|_| Err(malformed(path, "its reader broke off".to_owned())))?.checked(path)
 }
 
 fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> MeshError {
