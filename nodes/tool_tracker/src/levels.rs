@@ -85,15 +85,6 @@ impl Levels {
         Self::with_hands(image, hand_mask(image, &photo.levels.at(Scale::Full).rgb, look))
     }
 
-    /// The same pictures, with the hands as another look of the clip shows them.
-    pub fn with_look(self, image: &RgbImage, photo: &Photo, look: &Look) -> Self {
-        let Self([mut full, mut half, mut quarter]) = self;
-        full.hands = hand_mask(image, &photo.levels.at(Scale::Full).rgb, look);
-        half.hands = full.halved_hands();
-        quarter.hands = half.halved_hands();
-        Self([full, half, quarter])
-    }
-
     fn with_hands(image: &RgbImage, hands: Vec<bool>) -> Self {
         let full = Level {
             width: image.width() as usize,

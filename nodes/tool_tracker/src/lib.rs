@@ -20,6 +20,8 @@ mod look;
 pub mod node;
 mod pixel;
 mod points;
+#[doc(hidden)]
+pub mod probe;
 mod refine;
 mod region;
 mod settings;

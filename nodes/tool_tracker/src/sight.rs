@@ -8,6 +8,7 @@ use crate::{
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
+use image::RgbImage;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -41,12 +42,53 @@ impl Start {
     }
 }
 
+/// A start as one look of the clip shows it.
+struct Search {
+    look: Look,
+    /// With the frame in which the tools were found.
+    found: Result<(Start, Levels), TrackError>,
+}
+
+impl Search {
+    /// Finds all tools in one frame: from the last frame backwards, the first in which every tool is found, or else the
+    /// best.
+    fn new(model: &ViewModel, view: &ClipView, photo: &Arc<Photo>, look: Look) -> Self {
+        let shot = Shot { photo: photo.clone(), look };
+        let mut best: Option<(Start, Levels)> = None;
+        for frame in (1..view.frames.len()).rev().step_by(2) {
+            let levels = Levels::of(&view.frames[frame], photo, &shot.look);
+            let Some(poses) = assign(model, &levels, &shot, &regions(model, &levels, &shot)) else { continue };
+            let start = Start { frame, poses };
+            let trusted = start.is_trusted(model);
+            if best.as_ref().is_none_or(|(best, _)| start.explained() > best.explained()) {
+                best = Some((start, levels));
+            }
+            if trusted {
+                break;
+            }
+        }
+        let nothing = TrackError::NoTool { frames: view.frames.len() - 1, tools: model.tools.len() };
+        Self { look: shot.look, found: best.ok_or(nothing) }
+    }
+
+    fn is_trusted(&self, model: &ViewModel) -> bool {
+        self.found.as_ref().is_ok_and(|(start, _)| start.is_trusted(model))
+    }
+
+    /// The one whose start explains more; the other if both do as much.
+    fn or(self, other: Self) -> Self {
+        let explained =
+            |search: &Self| search.found.as_ref().map_or(f64::NEG_INFINITY, |(start, _)| start.explained());
+        if explained(&other) >= explained(&self) { other } else { self }
+    }
+}
+
 impl Sight {
     /// The sight of a clip of which nothing is known yet: the tools are found in one frame, and what is seen there of the
     /// light and the hands helps to see all frames.
     pub fn of(model: &ViewModel, view: &ClipView) -> Self {
         let photo = Arc::new(Photo::of(&view.frames[0]));
-        let seek = |look| Self::sought(model, view, Shot { photo: photo.clone(), look });
+        let seek = |look| Search::new(model, view, &photo, look);
         let mut best = seek(Look::plain(&model.tools));
         // In a light far from the usual one the tools may not be found at once.
         for factor in OTHER_LIGHTS {
@@ -55,62 +97,19 @@ impl Sight {
             }
             best = best.or(seek(Look::in_light(&model.tools, factor)));
         }
-        let Ok(found) = &best.start else { return best };
-        let look = Look::seen(model, &best.frames[found.frame - 1], &photo, &found.poses);
-        if best.is_trusted(model) { best.with_look(model, view, look) } else { best.or(seek(look)) }
+        let learnt = best.found.as_ref().map(|(start, frame)| Look::seen(model, frame, &photo, &start.poses));
+        let Search { look, found } = match learnt {
+            Ok(look) if best.is_trusted(model) => Search { look, ..best },
+            Ok(look) => best.or(seek(look)),
+            Err(_) => best,
+        };
+        let shot = Shot { photo, look };
+        let seen = |frame: &RgbImage| {
+            let frame = Levels::of(frame, &shot.photo, &shot.look);
+            let regions = regions(model, &frame, &shot);
+            (frame, regions)
+        };
+        let (frames, regions) = view.frames[1..].par_iter().map(seen).unzip();
+        Self { shot, frames, regions, start: found.map(|(start, _)| start) }
     }
-
-    fn sought(model: &ViewModel, view: &ClipView, shot: Shot) -> Self {
-        let levels = |frame| Levels::of(frame, &shot.photo, &shot.look);
-        let frames: Vec<Levels> = view.frames[1..].par_iter().map(levels).collect();
-        let regions = all_regions(model, &frames, &shot);
-        let start = find(model, &shot, &frames, &regions);
-        Self { shot, frames, regions, start }
-    }
-
-    /// The same start in the same pictures, which another look explains.
-    fn with_look(self, model: &ViewModel, view: &ClipView, look: Look) -> Self {
-        let shot = Shot { look, ..self.shot };
-        let images = view.frames[1..].par_iter();
-        let anew = |(levels, image): (Levels, _)| levels.with_look(image, &shot.photo, &shot.look);
-        let frames: Vec<Levels> = self.frames.into_par_iter().zip(images).map(anew).collect();
-        Self { regions: all_regions(model, &frames, &shot), frames, shot, start: self.start }
-    }
-
-    fn is_trusted(&self, model: &ViewModel) -> bool {
-        self.start.as_ref().is_ok_and(|start| start.is_trusted(model))
-    }
-
-    /// The one whose start explains more; the other if both do as much.
-    fn or(self, other: Self) -> Self {
-        let explained = |sight: &Self| sight.start.as_ref().map_or(f64::NEG_INFINITY, Start::explained);
-        if explained(&other) >= explained(&self) { other } else { self }
-    }
-}
-
-fn all_regions(model: &ViewModel, frames: &[Levels], shot: &Shot) -> Vec<Vec<[f32; 2]>> {
-    frames.par_iter().map(|frame| regions(model, frame, shot)).collect()
-}
-
-/// Finds all tools in one frame: from the last frame backwards, the first in which every tool is found, or else the
-/// best.
-fn find(
-    model: &ViewModel,
-    shot: &Shot,
-    frames: &[Levels],
-    regions: &[Vec<[f32; 2]>],
-) -> Result<Start, TrackError> {
-    let mut best: Option<Start> = None;
-    for frame in (1..=frames.len()).rev().step_by(2) {
-        let Some(poses) = assign(model, &frames[frame - 1], shot, &regions[frame - 1]) else { continue };
-        let start = Start { frame, poses };
-        let trusted = start.is_trusted(model);
-        if best.as_ref().is_none_or(|best| start.explained() > best.explained()) {
-            best = Some(start);
-        }
-        if trusted {
-            break;
-        }
-    }
-    best.ok_or(TrackError::NoTool { frames: frames.len(), tools: model.tools.len() })
 }

@@ -239,12 +239,14 @@ impl TexturedMesh {
     }
 
     /// The texture's colour at texture coordinates.
+    #[inline]
     pub fn colour_at(&self, u: f32, v: f32) -> [u8; 3] {
         let (x, y) = self.texel(u, v);
         self.texture.get_pixel(x, y).0
     }
 
     /// The texture's pixel at texture coordinates, clamped to the image.
+    #[inline]
     pub fn texel(&self, u: f32, v: f32) -> (u32, u32) {
         let (w, h) = self.texture.dimensions();
         (((u * w as f32) as u32).min(w - 1), ((v * h as f32) as u32).min(h - 1))
