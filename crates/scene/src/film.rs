@@ -87,7 +87,8 @@ impl<'a> Film<'a> {
     ) -> RgbImage {
         let ground = self.table(view, camera, world_from_camera).under(shades);
         let exposure = picture::draw(bodies, camera, world_from_camera, ground);
-        self.develop(&exposure, camera, &mut self.noise(view, 0))
+        let mut random = self.noise(view, 0);
+        self.develop(exposure, camera, &mut random)
     }
 
     fn table(&self, view: View, camera: &PinholeCamera, world_from_camera: &Pose) -> Arc<Table> {
@@ -146,11 +147,7 @@ impl<'a> Film<'a> {
                 exposure =
                     picture::wobbled(&exposure, camera.width as usize, self.flaws.wobble_px, &mut random);
             }
-            let light = self.flaws.light_at(&mut random);
-            for pixel in &mut exposure {
-                *pixel = std::array::from_fn(|c| pixel[c] * light[c]);
-            }
-            let image = self.develop(&exposure, camera, &mut random);
+            let image = self.develop(exposure, camera, &mut random);
             done.fetch_add(1, Ordering::Relaxed);
             Ok(image)
         };
@@ -161,8 +158,12 @@ impl<'a> Film<'a> {
         Ok([view(cameras[0], top), view(cameras[1], side)])
     }
 
-    fn develop(&self, exposure: &Exposure, camera: &PinholeCamera, random: &mut ChaCha8Rng) -> RgbImage {
-        picture::develop(exposure, camera, self.flaws.blur_px, self.flaws.noise, random)
+    fn develop(&self, mut exposure: Exposure, camera: &PinholeCamera, random: &mut ChaCha8Rng) -> RgbImage {
+        let light = self.flaws.light_at(random);
+        for pixel in &mut exposure {
+            *pixel = std::array::from_fn(|c| pixel[c] * light[c]);
+        }
+        picture::develop(&exposure, camera, self.flaws.blur_px, self.flaws.noise, random)
     }
 
     /// Each frame has a random stream of its own, so that threads cannot change the result.

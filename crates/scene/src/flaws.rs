@@ -174,6 +174,13 @@ impl Flaws {
         Self { deviations: Deviation::of_tools(share, random), ..self }
     }
 
+    /// The same in light that is brighter or dimmer by up to a share, and of another colour by up to half of it.
+    #[must_use]
+    pub fn lit(self, share: f32, random: &mut impl Rng) -> Self {
+        let all = 1.0 + random.random_range(-share..=share);
+        Self { light: self.light.map(|channel| channel * (all + 0.5 * random.random_range(-share..=share))), ..self }
+    }
+
     /// The pose of a tool that moves as `world_from_tool` says, but the first one leaves the picture if it must.
     pub fn leaving(&self, tool: usize, time: f64, world_from_tool: Pose) -> Pose {
         if !self.leaves || tool > 0 {

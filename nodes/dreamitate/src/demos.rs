@@ -141,11 +141,10 @@ fn make(
     let mut hands = Hands::new(&scene, tools)?;
     let mut takes: Vec<(Scene, Act)> = Vec::new();
     for round in 0..rounds {
-        let Demonstration { path, .. } = match scene.demonstrate(&mut hands, round) {
+        let Demonstration { act, .. } = match scene.demonstrate(&mut hands, round) {
             Err(WorldError::NoWay(_)) => return Ok(Made::Failed),
             demonstration => demonstration?,
         };
-        let act = hands.perform(&scene, &path)?;
         if hands.world.physics().fault().is_some() {
             return Ok(Made::Failed);
         }

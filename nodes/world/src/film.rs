@@ -21,6 +21,8 @@ const SLEEVES: [[u8; 3]; 4] = [[70, 84, 120], [150, 44, 52], [96, 100, 104], [20
 /// Cloths on the table, grey levels.
 const TABLES: [[f32; 3]; 5] =
     [[13.0, 19.0, 23.0], [46.0, 44.0, 54.0], [40.0, 58.0, 52.0], [132.0, 102.0, 74.0], [112.0, 114.0, 116.0]];
+/// How far a scene's light is from the usual one, as a share.
+const LIGHT_SHARE: f32 = 0.06;
 const SHELL: [u8; 3] = [222, 224, 226];
 const JOINT: [u8; 3] = [96, 102, 110];
 /// Where the adapter holds a tool, in the tool's frame.
@@ -110,6 +112,7 @@ impl Cinema {
         cloth.colour = *draw.one_of(&TABLES);
         let mut random = Draw::new(scene.seed, FLAWS + scene.split.stream()).0;
         let flaws = Flaws::new(Level::Clean, &mut random).disagreeing(disagreement, &mut random);
+        let flaws = flaws.lit(LIGHT_SHARE, &mut random);
         Film::new(&self.rig, cloth, flaws, scene.seed)
     }
 

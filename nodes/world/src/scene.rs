@@ -198,14 +198,14 @@ impl Scene {
         }
     }
 
-    /// What a person does here, who tries ways in the physics until one does it, and gives up after some. `round`
-    /// counts the demonstrations of a scene that takes several.
+    /// What a person does here, who tries ways in the physics until one does it, and gives up after some. The world is
+    /// left as the best try left it. `round` counts the demonstrations of a scene that takes several.
     ///
     /// # Errors
     /// There is nothing to try.
     pub fn demonstrate(&self, hands: &mut Hands, round: u32) -> Result<Demonstration, WorldError> {
         let mut tries = 0;
-        let mut best: Option<(ToolPath, Act)> = None;
+        let mut best: Option<(Demonstration, SavedState)> = None;
         let paths: Box<dyn Iterator<Item = ToolPath> + '_> = match &self.details {
             Details::Rotation(details) => Box::new(details.paths(self.seed)),
             Details::PushShape(details) => Box::new(details.paths(self, hands, round)?.into_iter()),
@@ -216,17 +216,18 @@ impl Scene {
             tries += 1;
             let act = hands.perform(self, &path)?;
             let rank = |act: &Act| (act.score.success, act.value);
-            let better = best.as_ref().is_none_or(|(_, before)| rank(&act) > rank(before));
+            let better = best.as_ref().is_none_or(|(before, _)| rank(&act) > rank(&before.act));
             let done = act.score.success && act.value >= self.good_value();
             if better || done {
-                best = Some((path, act));
+                best = Some((Demonstration { path, act, tries }, hands.world.save()));
             }
             if done {
                 break;
             }
         }
-        let (path, act) = best.ok_or(WorldError::NoWay(self.seed))?;
-        Ok(Demonstration { path, act, tries })
+        let (best, end) = best.ok_or(WorldError::NoWay(self.seed))?;
+        hands.world.restore(&end)?;
+        Ok(Demonstration { tries, ..best })
     }
 
     /// Whether a score is so good that no other round is needed.

@@ -83,7 +83,7 @@ pub enum Mobility {
 /// What kind of thing it is, which decides what it can touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A tool, or what holds it. Touches all but arms.
+    /// A tool, or what holds it. Touches all but the arm that holds it.
     Tool,
     /// A grain. Touches everything.
     Particle,
@@ -91,19 +91,19 @@ pub enum Kind {
     Object,
     /// A part of an object that never meets the table: the wall of a bowl that stands on its floor.
     Wall,
-    /// A robot's link. Touches objects and grains.
+    /// A robot's link. Touches all but its own arm and tool.
     Arm,
 }
 
 impl Kind {
-    /// MuJoCo's `contype` and `conaffinity`; the table has 1 and 14.
+    /// MuJoCo's `contype` and `conaffinity`; the table has 1 and 30.
     pub(crate) fn bits(self) -> (u32, u32) {
         match self {
-            Kind::Tool => (2, 15),
+            Kind::Tool => (2, 31),
             Kind::Particle => (4, 31),
             Kind::Object => (8, 31),
             Kind::Wall => (32, 30),
-            Kind::Arm => (16, 12),
+            Kind::Arm => (16, 31),
         }
     }
 }

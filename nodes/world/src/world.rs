@@ -64,7 +64,14 @@ impl World {
         // First, so that their joints come first.
         let mut links = Vec::new();
         for (arm, tool) in arms {
-            links.extend(arm.write_mjcf(tool, &mut mjcf.bodies, &mut mjcf.assets, &mut mjcf.actuators)?);
+            let own = arm.write_mjcf(tool, &mut mjcf.bodies, &mut mjcf.assets, &mut mjcf.actuators)?;
+            let with_tool: Vec<String> = own.iter().cloned().chain([format!("tool.{}", arm.tool)]).collect();
+            for (index, first) in with_tool.iter().enumerate() {
+                for second in &with_tool[index + 1..] {
+                    let _ = writeln!(mjcf.excluded, r#"<exclude body1="{first}" body2="{second}"/>"#);
+                }
+            }
+            links.extend(own);
         }
         scene.things.iter().for_each(|thing| thing.write_mjcf(&mut mjcf.bodies, &mut mjcf.assets));
         let names = arms.iter().map(|(arm, _)| arm.tool.as_str());
@@ -218,18 +225,21 @@ struct Mjcf {
     assets: String,
     equalities: String,
     actuators: String,
+    /// Pairs of bodies that never touch.
+    excluded: String,
 }
 
 impl Mjcf {
     fn text(&self, options: &PhysicsOptions) -> String {
-        let Self { bodies, assets, equalities, actuators } = self;
+        let Self { bodies, assets, equalities, actuators, excluded } = self;
         format!(
             r#"<mujoco model="dreamitate"><compiler angle="radian" autolimits="true" balanceinertia="true"/>
 {}<size memory="64M"/>
 <asset>{assets}</asset>
 <worldbody>
-<geom name="table" type="plane" size="1 1 0.1" contype="1" conaffinity="14" friction="{} 0.001 0.0001" condim="3"/>
+<geom name="table" type="plane" size="1 1 0.1" contype="1" conaffinity="30" friction="{} 0.001 0.0001" condim="3"/>
 {bodies}</worldbody>
+<contact>{excluded}</contact>
 <equality>{equalities}</equality>
 <actuator>{actuators}</actuator></mujoco>"#,
             options.mjcf(),
