@@ -74,6 +74,38 @@ fn bridge(priors: &mut [Option<Gaussian6>], before: usize, after: usize) {
     }
 }
 
+/// A tool that is turned farther than this from halfway between its neighbours in time, and back, was rather seen wrongly,
+/// radians; hands that dig and pour stay below 0.32.
+const STEADY_RAD: f64 = 0.42;
+/// There the pose that the neighbours expect is taken if it explains so large a part of what the best one does.
+const NEARLY: f64 = 0.75;
+
+/// The frames of accepted poses that stray from both their neighbours.
+fn strays(accepted: &[(usize, Pose)]) -> Vec<usize> {
+    let triples = accepted.windows(3).filter(|triple| triple[0].0 + 2 == triple[2].0);
+    let strays = triples.filter(|triple| {
+        let [before, pose, after] = [0, 1, 2].map(|index: usize| &triple[index].1.rotation);
+        before.slerp(after, 0.5).angle_to(pose) > STEADY_RAD
+    });
+    strays.map(|triple| triple[1].0).collect()
+}
+
+/// A pose whose residual is this many times the clip's, and as large in levels, is another than it seems.
+const ODD_RESIDUAL: (f64, f64) = (2.5, 30.0);
+
+/// Rejects accepted poses that fit much worse than the track's others.
+fn reject_odd(track: &mut ToolTrack) {
+    let accepted = track.poses.iter().filter(|pose| pose.status == Status::Accepted);
+    let mut residuals: Vec<f64> = accepted.map(|pose| pose.residual).collect();
+    residuals.sort_by(f64::total_cmp);
+    let Some(usual) = residuals.get(residuals.len() / 2) else { return };
+    let limit = (ODD_RESIDUAL.0 * usual).max(ODD_RESIDUAL.1);
+    for pose in track.poses.iter_mut().filter(|pose| pose.status == Status::Accepted && pose.residual > limit) {
+        pose.status = Status::Rejected;
+        pose.reason = format!("residual {:.1} exceeds {limit:.1}, the clip's is {usual:.1}", pose.residual);
+    }
+}
+
 /// Of two tools that are found in one place the one that fits worse is not there.
 fn reject_doubles(tracks: &mut [ToolTrack]) {
     for later in 1..tracks.len() {
@@ -131,6 +163,7 @@ impl ViewTracker {
         let follow = |tool| self.follow(tool, start);
         let mut tracks: Vec<ToolTrack> = (0..model.tools.len()).into_par_iter().map(follow).collect();
         reject_doubles(&mut tracks);
+        tracks.iter_mut().for_each(reject_odd);
         Ok(tracks)
     }
 
@@ -144,12 +177,19 @@ impl ViewTracker {
                 *prior = pose.world_from_tool.as_ref().map(|pose| pose.moved(&camera_from_world));
             }
         }
-        let accepted: Vec<usize> =
-            fused.poses.iter().filter(|pose| pose.accepted).map(|pose| pose.frame).collect();
+        let mut accepted: Vec<(usize, Pose)> = fused
+            .poses
+            .iter()
+            .filter(|pose| pose.accepted && pose.frame < priors.len())
+            .filter_map(|pose| Some((pose.frame, pose.world_from_tool_mean()?)))
+            .collect();
+        let strays = strays(&accepted);
+        accepted.retain(|(frame, _)| !strays.contains(frame));
+        strays.iter().for_each(|frame| priors[*frame] = None);
         for pair in accepted.windows(2) {
-            bridge(&mut priors, pair[0], pair[1]);
+            bridge(&mut priors, pair[0].0, pair[1].0);
         }
-        self.track_with_prior(tool, track, &priors)
+        self.refined(tool, track, &priors, &strays)
     }
 
     /// Refines a tool's track once more, each pose softly tied to the fused one: `priors[frame]` is the fused
@@ -159,6 +199,17 @@ impl ViewTracker {
         tool: usize,
         track: &ToolTrack,
         priors: &[Option<Gaussian6>],
+    ) -> ToolTrack {
+        self.refined(tool, track, priors, &[])
+    }
+
+    /// The same; in the frames of `strays` the pose so far is doubted.
+    fn refined(
+        &self,
+        tool: usize,
+        track: &ToolTrack,
+        priors: &[Option<Gaussian6>],
+        strays: &[usize],
     ) -> ToolTrack {
         let poses = (1..self.frame_count())
             .into_par_iter()
@@ -181,8 +232,10 @@ impl ViewTracker {
                 let own = before
                     .filter(|b| b.status == Status::Accepted)
                     .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
+                let strays = strays.contains(&frame);
                 let trusted = own
                     .as_ref()
+                    .filter(|_| !strays)
                     .is_some_and(|own| self.model.is_trusted(own) && strain(own) <= DOUBTFUL_STRAIN);
                 let anew = (!trusted).then(|| {
                     let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
@@ -198,16 +251,23 @@ impl ViewTracker {
                     let start = Pose::from_parts(own.pose.translation, rotation);
                     refine(&scene, &start, &FINE, Some(&prior), scratch)
                 });
-                let found = own.into_iter().chain(anew.flatten()).chain(as_others);
+                let anew = anew.flatten();
+                let expected = anew.clone().filter(|_| strays);
+                let found = own.into_iter().chain(anew).chain(as_others);
                 let agrees = |found: &Refined| {
                     strain(found) <= CONTRADICTING_STRAIN && self.model.objection(found).is_empty()
                 };
                 // What agrees with the others and is good enough is taken before what fits better and contradicts them.
                 let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
-                self.model.judged(frame, best)
+                let nearly = |expected: &Refined| {
+                    agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
+                };
+                self.model.judged(frame, expected.filter(nearly).or(best))
             })
             .collect();
-        ToolTrack { poses }
+        let mut refined = ToolTrack { poses };
+        reject_odd(&mut refined);
+        refined
     }
 
     /// Follows one tool from the start frame in both directions.
@@ -252,6 +312,33 @@ mod tests {
         let statuses = tracks.map(|track| track.poses.iter().map(|pose| pose.status).collect::<Vec<_>>());
         assert_eq!(statuses[0], [Status::Accepted; 2]);
         assert_eq!(statuses[1], [Status::Accepted, Status::Rejected]);
+    }
+
+    #[test]
+    fn a_pose_that_fits_much_worse_than_the_others_is_rejected_with_the_limit() {
+        let pose = |frame: usize, residual: f64| TrackedPose {
+            residual,
+            status: Status::Accepted,
+            ..TrackedPose::lost(frame, "")
+        };
+        let mut track = ToolTrack { poses: vec![pose(1, 12.0), pose(2, 29.0), pose(3, 10.0), pose(4, 42.0), pose(6, 9.0)] };
+        track.poses.push(TrackedPose::lost(5, "elsewhere"));
+        reject_odd(&mut track);
+        let rejected: Vec<_> = track.poses.iter().filter(|pose| pose.status == Status::Rejected).collect();
+        assert_eq!(rejected.len(), 1);
+        assert_eq!(rejected[0].reason, "residual 42.0 exceeds 30.0, the clip's is 12.0");
+    }
+
+    #[test]
+    fn a_pose_that_is_turned_and_back_strays_and_a_steady_turn_does_not() {
+        let turned = |frame: usize, rad: f64| (frame, Pose::rotation(nalgebra::Vector3::z() * rad));
+        let steady: Vec<_> = (1..6).map(|frame| turned(frame, 0.6 * frame as f64)).collect();
+        assert!(strays(&steady).is_empty());
+        let mut one = steady.clone();
+        one[2] = turned(3, 1.8 + 0.7);
+        assert_eq!(strays(&one), [3]);
+        one.remove(1);
+        assert!(strays(&one).is_empty(), "who has no neighbour is not judged");
     }
 
     #[test]
