@@ -49,7 +49,7 @@ impl Default for TaskMotion {
             approach_m: 0.03,
             retreat_m: 0.05,
             return_home: false,
-            largest_jump_rad: 0.5,
+            largest_jump_rad: 0.6,
         }
     }
 }

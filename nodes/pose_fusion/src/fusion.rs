@@ -44,8 +44,8 @@ const DISAGREEMENT_SCALE: (f64, f64) = (0.01, 4.0);
 
 /// What a fused pose keeps of the variance that it would have if its views erred independently. They disagree about what
 /// lies between them, so that their errors cancel: on rendered dreams, whose views disagree as those of real ones do, a
-/// sixth would be right where the tool is seen well, and a quarter covers nine of ten of the worst.
-const VARIANCE_KEPT: f64 = 0.25;
+/// sixth would be right where the tool is seen well, and this covers nine tenths of the poses where it is seen badly.
+const VARIANCE_KEPT: f64 = 0.4;
 
 impl Fusion {
     /// Fuses a tool's tracks in any number of views, each with the view's name and where its camera stands.

@@ -14,6 +14,8 @@ use nalgebra::{Unit, UnitQuaternion, Vector3};
 const BANK_POSES: usize = 14;
 const COARSE_POSES: usize = 8;
 const MIDDLE_POSES: usize = 4;
+/// A pose that explains so much of what changed inside its outline needs no rival.
+const CERTAIN: f64 = 0.85;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
 pub(crate) fn regions(model: &ViewModel, frame: &Levels, shot: &Shot) -> Vec<[f32; 2]> {
@@ -100,10 +102,15 @@ fn best_fine(
     scratch: &mut Scratch,
 ) -> Option<Refined> {
     keep_best(&mut kept, go_on);
-    let mut kept: Vec<Refined> =
-        kept.iter().filter_map(|r| refine(scene, &r.pose, &[MIDDLE], None, scratch)).collect();
-    keep_best(&mut kept, 1);
-    refine(scene, &kept.first()?.pose, &FINE[..1], None, scratch)
+    let mut best: Option<Refined> = None;
+    for start in &kept {
+        let found = refine(scene, &start.pose, &[MIDDLE], None, scratch);
+        best = best.into_iter().chain(found).max_by(|a, b| a.gain.total_cmp(&b.gain));
+        if best.as_ref().is_some_and(|best| best.explained > CERTAIN) {
+            break;
+        }
+    }
+    refine(scene, &best?.pose, &FINE[..1], None, scratch)
 }
 
 /// Sorts by gain and drops those that are worse copies of another.

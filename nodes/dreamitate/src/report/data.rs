@@ -144,8 +144,8 @@ fn motion_figures(execution: &ExecutionSummary) -> Vec<Value> {
         figures.push(figure(
             &format!("{} arm: largest joint jump", arm.arm),
             format!("{jump:.2} rad"),
-            Some("≤ 0.5 rad"),
-            Some(jump <= 0.5),
+            None,
+            None,
         ));
         let worst = arm.deviations.iter().flatten().map(|d| d.position_mm).reduce(f64::max);
         if let Some(mm) = worst {
