@@ -59,7 +59,7 @@ impl Default for PlanSettings {
             solutions: 12,
             every_layer: false,
             largest_layer: 400,
-            largest_jump_rad: 0.5,
+            largest_jump_rad: 0.6,
             home_weight: 0.05,
             margin_weight: 0.01,
             singular_weight: 0.01,

@@ -14,8 +14,10 @@ use nalgebra::{Unit, UnitQuaternion, Vector3};
 const BANK_POSES: usize = 14;
 const COARSE_POSES: usize = 8;
 const MIDDLE_POSES: usize = 4;
-/// A pose that explains so much of what changed inside its outline needs no rival.
+/// Where a pose explains so much of what changed inside its outline, only starts whose gain is so large a part of the best
+/// one's are looked at further.
 const CERTAIN: f64 = 0.85;
+const RIVAL: f64 = 0.9;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
 pub(crate) fn regions(model: &ViewModel, frame: &Levels, shot: &Shot) -> Vec<[f32; 2]> {
@@ -104,11 +106,12 @@ fn best_fine(
     keep_best(&mut kept, go_on);
     let mut best: Option<Refined> = None;
     for start in &kept {
-        let found = refine(scene, &start.pose, &[MIDDLE], None, scratch);
-        best = best.into_iter().chain(found).max_by(|a, b| a.gain.total_cmp(&b.gain));
-        if best.as_ref().is_some_and(|best| best.explained > CERTAIN) {
+        let is_rival = start.gain > RIVAL * kept[0].gain;
+        if !is_rival && best.as_ref().is_some_and(|best| best.explained > CERTAIN) {
             break;
         }
+        let found = refine(scene, &start.pose, &[MIDDLE], None, scratch);
+        best = best.into_iter().chain(found).max_by(|a, b| a.gain.total_cmp(&b.gain));
     }
     refine(scene, &best?.pose, &FINE[..1], None, scratch)
 }
