@@ -37,7 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tool = "name: box\nmesh: tool.yaml\nunits: mm\ntrack_part: head\nfacing: {axis: [0, 0, 1], max_tilt_deg: 45}\n\
         symmetry: {axis: [0, 0, 1], order: 4}\nflange_from_tool: {xyz_m: [0, 0, 0.1], rpy_rad: [0, 0, 0]}\n";
     write("tool", "box", tool.as_bytes())?;
-    write("tool", "no_axis", tool.replacen("{axis: [0, 0, 1], order: 4}", "{axis: [0, 0, 0]}", 1).as_bytes())?;
+    write(
+        "tool",
+        "no_axis",
+        tool.replacen("{axis: [0, 0, 1], order: 4}", "{axis: [0, 0, 0]}", 1).as_bytes(),
+    )?;
 
     let message = clip_to_message(&small_clip()?, Time::default());
     write("clip", "good", &message.to_cdr()?)?;

@@ -5,7 +5,7 @@
 
 use dreamitate_clip::clip_from_message;
 use dreamitate_msgs::{Message, dreamitate_msgs::StereoClip};
-use dreamitate_render::{ToolModel, TexturedMesh, Units};
+use dreamitate_render::{TexturedMesh, ToolModel, Units};
 use std::{cell::LazyCell, fs, path::Path};
 use tempfile::TempDir;
 

@@ -52,7 +52,12 @@ fn run(target: &str, fed: fn(&[u8])) {
                 mutate(&mut data, &mut random);
             }
             let fate = std::panic::catch_unwind(|| fed(&data));
-            assert!(fate.is_ok(), "{} after mutation {round}: {:?}", file.display(), String::from_utf8_lossy(&data));
+            assert!(
+                fate.is_ok(),
+                "{} after mutation {round}: {:?}",
+                file.display(),
+                String::from_utf8_lossy(&data)
+            );
         }
     }
 }

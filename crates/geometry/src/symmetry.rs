@@ -70,7 +70,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn symmetry(order: Option<u32>) -> Symmetry {
-        Symmetry { axis: Unit::new_normalize(Vector3::new(0.2, -1.0, 0.4)), order: order.and_then(NonZeroU32::new) }
+        Symmetry {
+            axis: Unit::new_normalize(Vector3::new(0.2, -1.0, 0.4)),
+            order: order.and_then(NonZeroU32::new),
+        }
     }
 
     proptest! {

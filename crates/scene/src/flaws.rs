@@ -178,7 +178,10 @@ impl Flaws {
     #[must_use]
     pub fn lit(self, share: f32, random: &mut impl Rng) -> Self {
         let all = 1.0 + random.random_range(-share..=share);
-        Self { light: self.light.map(|channel| channel * (all + 0.5 * random.random_range(-share..=share))), ..self }
+        Self {
+            light: self.light.map(|channel| channel * (all + 0.5 * random.random_range(-share..=share))),
+            ..self
+        }
     }
 
     /// The pose of a tool that moves as `world_from_tool` says, but the first one leaves the picture if it must.

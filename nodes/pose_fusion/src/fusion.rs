@@ -83,7 +83,9 @@ impl Fusion {
                 let usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
                 let second_of = |first: usize| usable[first + 1..].to_vec();
                 let pairs = (0..usable.len()).map(|first| (usable[first], second_of(first)));
-                pairs.flat_map(|(first, others)| others.into_iter().map(move |second| (first, second))).collect::<Vec<_>>()
+                pairs
+                    .flat_map(|(first, others)| others.into_iter().map(move |second| (first, second)))
+                    .collect::<Vec<_>>()
             })
             .collect();
         let mean = |scale: f64| {
@@ -130,11 +132,17 @@ impl Fusion {
         let mut agreement = Agreement::of(&usable);
         while agreement.beyond(&self.limits).is_some() && usable.len() > self.limits.min_views.max(2) {
             let without = |left_out: usize| -> Vec<&ViewPose> {
-                usable.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, view)| *view).collect()
+                usable
+                    .iter()
+                    .enumerate()
+                    .filter(|(index, _)| *index != left_out)
+                    .map(|(_, view)| *view)
+                    .collect()
             };
             let remaining = (0..usable.len()).map(|left_out| (Agreement::of(&without(left_out)), left_out));
             let worth = |agreement: &Agreement| agreement.confidence(&self.limits);
-            let Some((best, left_out)) = remaining.max_by(|(a, _), (b, _)| worth(a).total_cmp(&worth(b))) else {
+            let Some((best, left_out)) = remaining.max_by(|(a, _), (b, _)| worth(a).total_cmp(&worth(b)))
+            else {
                 break;
             };
             agreement = best;
@@ -259,7 +267,11 @@ mod tests {
     #[test]
     fn of_three_views_the_one_that_contradicts_two_is_left_out() {
         let three = |error: Vector3<f64>| {
-            [view("top", -0.33, Vector3::zeros()), view("left", 0.5, error), view("side", 0.33, Vector3::zeros())]
+            [
+                view("top", -0.33, Vector3::zeros()),
+                view("left", 0.5, error),
+                view("side", 0.33, Vector3::zeros()),
+            ]
         };
         let truth = Vector3::new(0.02, 0.01, 0.08);
         let off_m = |pose: &FusedPose| {
@@ -293,7 +305,11 @@ mod tests {
         let symmetry: Symmetry = serde_yaml_ng::from_str("{axis: [0, 0, 1], order: 4}").unwrap();
         let turned = |name: &str, x: f64, quarters: i32| {
             let mut view = view(name, x, Vector3::zeros());
-            let turn = UnitQuaternion::from_euler_angles(0.0, 0.0, f64::from(quarters) * std::f64::consts::FRAC_PI_2);
+            let turn = UnitQuaternion::from_euler_angles(
+                0.0,
+                0.0,
+                f64::from(quarters) * std::f64::consts::FRAC_PI_2,
+            );
             view.camera_from_tool.rotation *= turn;
             view
         };
@@ -306,7 +322,8 @@ mod tests {
         assert_eq!(Fusion::default().fuse_tracks(&views).outcome, Outcome::Rejected);
         let fused = Fusion { symmetry: Some(symmetry), ..Default::default() }.fuse_tracks(&views);
         assert_eq!(fused.outcome, Outcome::Accepted);
-        let rotations: Vec<_> = fused.poses.iter().map(|p| p.world_from_tool_mean().unwrap().rotation).collect();
+        let rotations: Vec<_> =
+            fused.poses.iter().map(|p| p.world_from_tool_mean().unwrap().rotation).collect();
         assert!(rotations.iter().all(|rotation| rotation.angle_to(&rotations[0]) < 1e-9));
     }
 
@@ -325,15 +342,18 @@ mod tests {
                 view.camera_from_tool = perturbed(&view.camera_from_tool, &twist);
                 view
             };
-            let [top, side] = [("top", -0.33), ("side", 0.33)].map(|(name, x)| track((0..400).map(|_| drawn(name, x))));
+            let [top, side] =
+                [("top", -0.33), ("side", 0.33)].map(|(name, x)| track((0..400).map(|_| drawn(name, x))));
             let views = [
                 ("top", view("top", -0.33, Vector3::zeros()).world_from_camera, &top),
                 ("side", view("side", 0.33, Vector3::zeros()).world_from_camera, &side),
             ];
-            let limits = FusionLimits { max_ray_gap_m: 1.0, max_step_m: 1.0, max_turn_rad: 3.0, ..Default::default() };
+            let limits =
+                FusionLimits { max_ray_gap_m: 1.0, max_step_m: 1.0, max_turn_rad: 3.0, ..Default::default() };
             let fused = Fusion { limits, ..Default::default() }.fuse_tracks(&views);
             let truth = Pose::translation(0.02, 0.01, 0.08);
-            let gaussians = fused.poses.iter().filter(|pose| pose.accepted).filter_map(|p| p.world_from_tool.as_ref());
+            let gaussians =
+                fused.poses.iter().filter(|pose| pose.accepted).filter_map(|p| p.world_from_tool.as_ref());
             let squared: Vec<f64> = gaussians
                 .map(|found| {
                     let off = relative_twist(&found.mean, &truth);
@@ -342,7 +362,11 @@ mod tests {
                 .collect();
             let mean = squared.iter().sum::<f64>() / squared.len() as f64;
             let of_independent = VARIANCE_KEPT * mean;
-            assert!(squared.len() > 390 && (of_independent - 1.0).abs() < 0.15, "{factor}: {mean} of {}", squared.len());
+            assert!(
+                squared.len() > 390 && (of_independent - 1.0).abs() < 0.15,
+                "{factor}: {mean} of {}",
+                squared.len()
+            );
         }
     }
 

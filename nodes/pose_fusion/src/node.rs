@@ -5,8 +5,8 @@ use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher
 use dreamitate_clip::pose_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, WORLD_FRAME};
-use dreamitate_render::ToolConfig;
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
+use dreamitate_render::ToolConfig;
 use dreamitate_track::{FusedHeader, FusedTrack, Outcome, ToolTrack, fused_to_message, track_from_message};
 use std::sync::Arc;
 use tokio::sync::mpsc;

@@ -21,7 +21,8 @@ struct Clip {
 fn clip() -> Clip {
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
     let task = Task::read(&ConfigFolder::find(Some(Path::new(config))), "rotation").unwrap();
-    let tools: Arc<[ToolModel]> = task.tools.iter().map(|tool| ToolModel::read(&tool.file).unwrap()).collect();
+    let tools: Arc<[ToolModel]> =
+        task.tools.iter().map(|tool| ToolModel::read(&tool.file).unwrap()).collect();
     let dream = render(&task, 5, |_, _| true).unwrap();
     let models = View::ALL.map(|view| {
         let seen = dream.clip.view(view);
@@ -45,7 +46,9 @@ fn draw(criterion: &mut Criterion) {
         bencher.iter(|| {
             nearness.fill(0.0);
             let mut drawn = 0usize;
-            rasterise(mesh, &view.camera, &camera_from_tool, window, 2, &mut nearness, |sample| drawn += sample.index);
+            rasterise(mesh, &view.camera, &camera_from_tool, window, 2, &mut nearness, |sample| {
+                drawn += sample.index
+            });
             drawn
         });
     });
@@ -58,7 +61,9 @@ fn compare(criterion: &mut Criterion) {
     let camera_from_tool = view.world_from_camera.inverse() * clip.dream.truth[&clip.names[0]][8].unwrap();
     let mut probe = Probe::new(clip.models[0].clone(), &view.frames[0], &view.frames[8]);
     for (name, factor) in [("normal equations, full size", 1), ("normal equations, half size", 2)] {
-        criterion.bench_function(name, |bencher| bencher.iter(|| probe.compare(factor, black_box(&camera_from_tool))));
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| probe.compare(factor, black_box(&camera_from_tool)))
+        });
     }
     let mut off = camera_from_tool;
     off.translation.vector.x += 0.004;
@@ -95,7 +100,8 @@ fn whole_clip(criterion: &mut Criterion) {
                     Fusion::default().fuse_tracks(&views)
                 };
                 let fused = fuse([&tracks[0][tool], &tracks[1][tool]]);
-                let again = [0, 1].map(|view| trackers[view].track_with_fused(tool, &tracks[view][tool], &fused));
+                let again =
+                    [0, 1].map(|view| trackers[view].track_with_fused(tool, &tracks[view][tool], &fused));
                 fuse([&again[0], &again[1]])
             })
             .collect::<Vec<_>>()

@@ -57,7 +57,9 @@ impl Search {
         let mut best: Option<(Start, Levels)> = None;
         for frame in (1..view.frames.len()).rev().step_by(2) {
             let levels = Levels::of(&view.frames[frame], photo, &shot.look);
-            let Some(poses) = assign(model, &levels, &shot, &regions(model, &levels, &shot)) else { continue };
+            let Some(poses) = assign(model, &levels, &shot, &regions(model, &levels, &shot)) else {
+                continue;
+            };
             let start = Start { frame, poses };
             let trusted = start.is_trusted(model);
             if best.as_ref().is_none_or(|(best, _)| start.explained() > best.explained()) {

@@ -100,7 +100,8 @@ fn reject_odd(track: &mut ToolTrack) {
     residuals.sort_by(f64::total_cmp);
     let Some(usual) = residuals.get(residuals.len() / 2) else { return };
     let limit = (ODD_RESIDUAL.0 * usual).max(ODD_RESIDUAL.1);
-    for pose in track.poses.iter_mut().filter(|pose| pose.status == Status::Accepted && pose.residual > limit) {
+    for pose in track.poses.iter_mut().filter(|pose| pose.status == Status::Accepted && pose.residual > limit)
+    {
         pose.status = Status::Rejected;
         pose.reason = format!("residual {:.1} exceeds {limit:.1}, the clip's is {usual:.1}", pose.residual);
     }
@@ -222,7 +223,8 @@ impl ViewTracker {
                 };
                 let mut prior = self.model.prior(prior);
                 if let Some((symmetry, before)) = self.model.tools[tool].config.symmetry.zip(before) {
-                    prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
+                    prior.camera_from_tool =
+                        symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
                 }
                 let scene = self.model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
                 let strain = |pose: &Refined| {
@@ -321,7 +323,9 @@ mod tests {
             status: Status::Accepted,
             ..TrackedPose::lost(frame, "")
         };
-        let mut track = ToolTrack { poses: vec![pose(1, 12.0), pose(2, 29.0), pose(3, 10.0), pose(4, 42.0), pose(6, 9.0)] };
+        let mut track = ToolTrack {
+            poses: vec![pose(1, 12.0), pose(2, 29.0), pose(3, 10.0), pose(4, 42.0), pose(6, 9.0)],
+        };
         track.poses.push(TrackedPose::lost(5, "elsewhere"));
         reject_odd(&mut track);
         let rejected: Vec<_> = track.poses.iter().filter(|pose| pose.status == Status::Rejected).collect();

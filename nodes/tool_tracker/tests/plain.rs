@@ -101,8 +101,11 @@ fn tracked(task: &Task, dream: &RenderedDream) -> FusedTrack {
     };
     let first: Vec<_> = trackers.iter().map(|tracker| tracker.track().unwrap().remove(0)).collect();
     let fused = fuse(&first);
-    let second: Vec<_> =
-        trackers.iter().zip(&first).map(|(tracker, track)| tracker.track_with_fused(0, track, &fused)).collect();
+    let second: Vec<_> = trackers
+        .iter()
+        .zip(&first)
+        .map(|(tracker, track)| tracker.track_with_fused(0, track, &fused))
+        .collect();
     fuse(&second)
 }
 
@@ -126,7 +129,11 @@ fn all_near_truth(what: &str, task: &Task, [most_off_m, most_turn_rad]: [f64; 2]
         let dream = render(task, seed, |_, _| true).unwrap();
         let fused = tracked(task, &dream);
         let (frames, off_m, turn_rad) = compare(&dream, &fused, symmetry);
-        println!("{what} {seed}: {frames} frames, at most {:.1} mm, {:.1}°", 1e3 * off_m, turn_rad.to_degrees());
+        println!(
+            "{what} {seed}: {frames} frames, at most {:.1} mm, {:.1}°",
+            1e3 * off_m,
+            turn_rad.to_degrees()
+        );
         assert!(fused.outcome != Outcome::Rejected && frames >= 7, "{frames}: {}", fused.reason);
         assert!(off_m < most_off_m && turn_rad < most_turn_rad, "{off_m} m, {turn_rad} rad");
         fused
@@ -154,7 +161,8 @@ fn a_grey_square_tool_keeps_its_side_before() {
     let (_folder, task) =
         task(("square.stl", stl(&[(&body, 0.0), (&knob, 0.035)])), "symmetry: {axis: [0, 0, 1], order: 4}\n");
     for fused in all_near_truth("square", &task, [0.006, 0.2]) {
-        let poses: Vec<_> = fused.poses.iter().filter(|p| p.accepted).filter_map(|p| p.world_from_tool_mean()).collect();
+        let poses: Vec<_> =
+            fused.poses.iter().filter(|p| p.accepted).filter_map(|p| p.world_from_tool_mean()).collect();
         assert!(poses.windows(2).all(|pair| turn_about_z_rad(&pair[0], &pair[1]) < 0.6));
     }
 }
@@ -176,7 +184,8 @@ fn a_round_tool_is_followed_and_not_turned_about_its_axis() {
     ];
     let (_folder, task) = task(("round.ply", painted_rings(&rings)), "symmetry: {axis: [0, 0, 1]}\n");
     for fused in all_near_truth("round", &task, [0.002, 0.02]) {
-        let poses: Vec<_> = fused.poses.iter().filter(|p| p.accepted).filter_map(|p| p.world_from_tool_mean()).collect();
+        let poses: Vec<_> =
+            fused.poses.iter().filter(|p| p.accepted).filter_map(|p| p.world_from_tool_mean()).collect();
         assert!(poses.windows(2).all(|pair| turn_about_z_rad(&pair[0], &pair[1]) < 1e-3));
     }
 }
