@@ -17,4 +17,4 @@ pub use arms::{FlangeFit, TouchedFit, TouchedPoint, solve_flange, solve_touched}
 pub use board::{Board, BoardError, BoardFinder, Corner, Page};
 pub use error::CalibrateError;
 pub use stereo::{PairCorners, StereoFit, solve_stereo};
-pub use world::world_from_top;
+pub use world::{laid_flat, world_from_top};

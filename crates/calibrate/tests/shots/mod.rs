@@ -32,15 +32,18 @@ pub fn sheet(board: &Board) -> TexturedMesh {
     TexturedMesh::from_parts(vertices, &triangles, texture)
 }
 
-/// The board lies on the table in pair 0 and is held before both cameras in the others, at most 35° from facing up.
+/// The board lies on the table in so many pairs, the first ones.
+pub const ON_TABLE: usize = 4;
+
+/// The board lies on the table, and is held before both cameras in later pairs, at most 35° from facing up.
 pub fn place(index: usize, random: &mut ChaCha8Rng, board: &Board) -> Pose {
     let middle = Vector3::new(f64::from(board.columns), f64::from(board.rows), 0.0) * board.square_m / 2.0;
     let face_up = UnitQuaternion::from_euler_angles(std::f64::consts::PI, 0.0, 0.0);
     let mut within = |half: f64| random.random_range(-half..half);
-    let (turn, at) = if index == 0 {
+    let (turn, at) = if index < ON_TABLE {
         (
             UnitQuaternion::from_euler_angles(0.0, 0.0, within(0.5)),
-            Vector3::new(within(0.05), within(0.05), 0.0),
+            Vector3::new(within(0.15), within(0.05), 0.0),
         )
     } else {
         let tilt = UnitQuaternion::from_scaled_axis(Vector3::new(within(0.6), within(0.6), within(0.8)));

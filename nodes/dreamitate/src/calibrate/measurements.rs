@@ -10,6 +10,9 @@ pub(super) struct Measurements {
     /// The pair in which the board lies on the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// Other pairs in which it lies elsewhere on the table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub table_too: Vec<String>,
     /// How thick the board is, metres.
     pub board_m: f64,
     /// The cameras' own intrinsics by view, in place of the rig's.

@@ -7,8 +7,8 @@ use crate::outcome::Ending;
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use dreamitate_calibrate::{
-    Board, BoardFinder, CalibrateError, FlangeFit, Page, PairCorners, StereoFit, TouchedPoint, solve_flange,
-    solve_stereo, solve_touched, world_from_top,
+    Board, BoardFinder, CalibrateError, FlangeFit, Page, PairCorners, StereoFit, TouchedPoint, laid_flat,
+    solve_flange, solve_stereo, solve_touched, world_from_top,
 };
 use dreamitate_config::ConfigFolder;
 use dreamitate_geometry::{PinholeCamera, Pose, Rig, View, XyzRpy};
@@ -140,10 +140,14 @@ fn rig(args: &RigArgs) -> anyhow::Result<Ending> {
             args.folder.join("measurements.yaml").display()
         );
     };
-    let Some((_, top_from_board)) = fit.pair(table) else {
-        return Err(CalibrateError::NoPair { pair: table.clone() }).context("the board on the table");
-    };
-    let world_from_top = world_from_top(top_from_board, &fit.side_from_top, measured.board_m)
+    let on_table = std::iter::once(table).chain(&measured.table_too);
+    let top_from_boards = on_table
+        .map(|name| {
+            let pair = fit.pair(name).ok_or_else(|| CalibrateError::NoPair { pair: name.clone() });
+            pair.map(|(_, top_from_board)| *top_from_board).context("the board on the table")
+        })
+        .collect::<anyhow::Result<Vec<Pose>>>()?;
+    let world_from_top = world_from_top(&top_from_boards, &fit.side_from_top, measured.board_m)
         .context("the top camera's rows stand upright on the table: it is rolled by 90°")?;
     (rig.top.camera, rig.side.camera) = (fit.cameras[0], fit.cameras[1]);
     rig.top.world_from_camera = world_from_top;
@@ -156,7 +160,7 @@ fn rig(args: &RigArgs) -> anyhow::Result<Ending> {
             about.push(format!("{arm}: not measured, its place is the one that {} had.", args.rig));
             continue;
         };
-        let world_from_board = world_from_top * top_from_board;
+        let world_from_board = laid_flat(&(world_from_top * top_from_boards[0]), measured.board_m);
         let (world_from_base, said) = place_arm(of_arm, &board, &fit, &world_from_top, &world_from_board)
             .with_context(|| format!("the arm {arm}"))?;
         mount.world_from_base = XyzRpy::from(&world_from_base);

@@ -49,7 +49,7 @@ pub(super) async fn photograph(args: &PhotographArgs) -> anyhow::Result<Ending> 
     let limits = PairLimits { gap_s: 0.02, age_s: 1.0, patience_s: args.patience_s };
     let (pairs, listening) = PhotoPairs::listen(&node, limits)?;
     println!(
-        "lay the board on the table for the first pair; then hold it before both cameras, each time elsewhere and otherwise tilted, and let it rest"
+        "lay the board on the table for the first pair, and elsewhere on it for a few more; then hold it before both cameras, each time elsewhere and otherwise tilted, and let it rest"
     );
     tokio::select! {
         taken = take(args, &finder, &pairs) => taken?,
