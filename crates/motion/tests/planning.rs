@@ -188,8 +188,8 @@ fn a_tool_that_flips_over_is_a_branch_jump() {
     }
     let error = plan(&arm, &waypoints, &arm.home, &PlanSettings::default()).unwrap_err();
     let PlanError::BranchJump { waypoint, jump_rad, limit_rad } = error else { panic!("{error}") };
-    assert_eq!((waypoint, limit_rad), (5, 0.5));
-    assert!(jump_rad > 0.5);
+    assert_eq!((waypoint, limit_rad), (5, 0.6));
+    assert!(jump_rad > 0.6);
 }
 
 #[test]
