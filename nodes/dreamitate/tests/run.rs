@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod programs;
+#[path = "run/restart.rs"]
+mod restart;
 
 use programs::build_all_programs;
 use serde_json::Value;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "rendered/plain.rs"]
+mod plain;
+
 use dreamer::rendered::{RenderedDream, render};
 use dreamitate_clip::ClipView;
 use dreamitate_config::{ConfigFolder, Task};

@@ -1,7 +1,5 @@
 //! Tools on which nothing is printed, one of them round: only form and shading tell how they are held.
 
-#![allow(clippy::unwrap_used)]
-
 use dreamer::rendered::{RenderedDream, render};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, Symmetry, View};

@@ -1,16 +1,12 @@
 //! Nodes that die and are started again, while the others live on.
 
-#![allow(clippy::unwrap_used)]
-
-mod programs;
-
+use crate::programs::build_all_programs;
 use dreamer::rendered::render;
 use dreamitate_carrier::{Carrier, Node, NodeArgs, Qos, Reach, Subscription, Zenoh, ZenohOptions};
 use dreamitate_clip::clip_to_message;
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_msgs::{Message, builtin_interfaces::Time, dreamitate_msgs as msgs};
 use nalgebra::Vector3;
-use programs::build_all_programs;
 use std::{
     path::Path,
     process::{Child, Command},
