@@ -37,7 +37,7 @@ impl Drop for Process {
 
 async fn next(trajectories: &mut Subscription<msgs::ToolTrajectory>) -> msgs::ToolTrajectory {
     let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, trajectories.recv()).await.expect("no trajectory came").unwrap().unwrap()
+    tokio::time::timeout(patience, trajectories.recv()).await.unwrap().unwrap().unwrap()
 }
 
 /// A tracker is killed, the fusion, and the tracker again: each time the trajectory comes again from what the nodes that are still there hold for whoever comes late.
