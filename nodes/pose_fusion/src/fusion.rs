@@ -69,7 +69,8 @@ impl Fusion {
             let (frame, views) = &seen[index];
             poses[index].world_from_tool = as_seen.fuse(*frame, views).world_from_tool;
         }
-        for gaussian in poses.iter_mut().filter_map(|pose| pose.world_from_tool.as_mut()) {
+        let of_several = poses.iter_mut().filter(|pose| pose.accepted && pose.rotation_gap_rad.is_finite());
+        for gaussian in of_several.filter_map(|pose| pose.world_from_tool.as_mut()) {
             gaussian.covariance *= VARIANCE_KEPT;
         }
         FusedTrack::judged(poses, self.limits.min_accepted)
@@ -78,16 +79,13 @@ impl Fusion {
     /// By how much the variances of the tie must be scaled to expect views to disagree as far as they do: so that the
     /// mean squared distance between two views' poses, in the covariance of their difference, is 1 a dimension.
     fn disagreement_scale<'a>(&self, frames: impl Iterator<Item = &'a [ViewPose]>) -> f64 {
-        let pairs: Vec<(&ViewPose, &ViewPose)> = frames
-            .flat_map(|views| {
-                let usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
-                let second_of = |first: usize| usable[first + 1..].to_vec();
-                let pairs = (0..usable.len()).map(|first| (usable[first], second_of(first)));
-                pairs
-                    .flat_map(|(first, others)| others.into_iter().map(move |second| (first, second)))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let mut pairs: Vec<(&ViewPose, &ViewPose)> = Vec::new();
+        for views in frames {
+            let usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
+            for (index, first) in usable.iter().enumerate() {
+                pairs.extend(usable[index + 1..].iter().map(|second| (*first, *second)));
+            }
+        }
         let mean = |scale: f64| {
             let tie = self.tie.scaled(scale);
             let distance = |(first, second): &(&ViewPose, &ViewPose)| {
