@@ -46,11 +46,21 @@ impl Symmetry {
 
     /// Of all poses that look like `a_from_tool` the one that is turned least from `reference`, which is given in the
     /// same frame.
+    pub fn nearest(&self, a_from_tool: &Pose, reference: &Pose) -> Pose {
+        let rotation = self.nearest_rotation(&a_from_tool.rotation, &reference.rotation);
+        Pose::from_parts(a_from_tool.translation, rotation)
+    }
+
+    /// The same of rotations alone.
     ///
     /// The turn is the twist of the rotation between both about the axis (swing-twist decomposition), rounded to one
     /// that the order allows.
-    pub fn nearest(&self, a_from_tool: &Pose, reference: &Pose) -> Pose {
-        let between = a_from_tool.rotation.inverse() * reference.rotation;
+    pub fn nearest_rotation(
+        &self,
+        a_from_tool: &UnitQuaternion<f64>,
+        reference: &UnitQuaternion<f64>,
+    ) -> UnitQuaternion<f64> {
+        let between = a_from_tool.inverse() * reference;
         let turn_rad = 2.0 * between.imag().dot(&self.axis).atan2(between.w);
         let allowed_rad = match self.order {
             None => turn_rad,

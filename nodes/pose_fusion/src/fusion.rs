@@ -118,15 +118,12 @@ impl Fusion {
             reason: String::new(),
         };
         let mut usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
-        let Some(best) = usable.iter().copied().min_by(|a, b| a.residual.total_cmp(&b.residual)) else {
+        let best = usable.iter().copied().min_by(|a, b| a.residual.total_cmp(&b.residual));
+        let (Some(best), true) = (best, usable.len() >= self.limits.min_views) else {
+            fused.world_from_tool = best.and_then(|view| view.in_world(&self.tie));
             fused.reason = objections(views);
             return fused;
         };
-        if usable.len() < self.limits.min_views {
-            fused.world_from_tool = best.in_world(&self.tie);
-            fused.reason = objections(views);
-            return fused;
-        }
         let mut agreement = Agreement::of(&usable);
         while agreement.beyond(&self.limits).is_some() && usable.len() > self.limits.min_views.max(2) {
             let without = |left_out: usize| -> Vec<&ViewPose> {

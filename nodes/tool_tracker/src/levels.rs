@@ -110,24 +110,20 @@ impl Levels {
 impl Level {
     fn halved(&self) -> Level {
         let (width, height) = (self.width / 2, self.height / 2);
-        let mean = |corners: [usize; 4]| {
-            let sum = corners
-                .iter()
-                .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
-            sum.map(|s| ((s + 2) / 4) as u8)
-        };
-        Level { width, height, rgb: self.quads().map(mean).collect(), hands: self.halved_hands() }
-    }
-
-    fn halved_hands(&self) -> Vec<bool> {
-        self.quads().map(|corners| corners.iter().filter(|i| self.hands[**i]).count() >= 2).collect()
-    }
-
-    /// The pixels that each pixel of half the size stands for.
-    fn quads(&self) -> impl Iterator<Item = [usize; 4]> {
-        let width = self.width;
-        let first = (0..self.height / 2).flat_map(move |y| (0..width / 2).map(move |x| 2 * (y * width + x)));
-        first.map(move |i| [i, i + 1, i + width, i + width + 1])
+        let mut rgb = Vec::with_capacity(width * height);
+        let mut hands = Vec::with_capacity(width * height);
+        for y in 0..height {
+            for x in 0..width {
+                let corners =
+                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| (2 * y + dy) * self.width + 2 * x + dx);
+                let sum = corners
+                    .iter()
+                    .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
+                rgb.push(sum.map(|s| ((s + 2) / 4) as u8));
+                hands.push(corners.iter().filter(|i| self.hands[**i]).count() >= 2);
+            }
+        }
+        Level { width, height, rgb, hands }
     }
 
     /// The index of a pixel, or `None` outside.

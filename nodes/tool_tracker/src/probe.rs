@@ -1,7 +1,7 @@
 //! Single steps of the tracker, for benchmarks.
 
 use crate::{
-    levels::{Levels, Photo, Scale},
+    levels::{Levels, Photo},
     look::{Look, Shot},
     refine::{FINE, MIDDLE, Scratch, Stage, refine},
     view_model::ViewModel,
@@ -30,8 +30,7 @@ impl Probe {
     /// Draws the tool at a pose in a picture reduced by `factor` (1, 2), blurs it, and sets up the normal equations: the
     /// mean colour difference inside the outline.
     pub fn compare(&mut self, factor: u32, camera_from_tool: &Pose) -> Option<f64> {
-        let stage = if factor == 1 { FINE[1] } else { FINE[0] };
-        debug_assert!(stage.scale == if factor == 1 { Scale::Full } else { Scale::Half });
+        let stage = FINE.into_iter().find(|stage| stage.scale.factor() == factor)?;
         self.refined(&[Stage { drawings: 0, moves: 0, ..stage }], camera_from_tool)
     }
 

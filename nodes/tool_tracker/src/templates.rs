@@ -228,10 +228,8 @@ fn attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
     // Of those that look alike, one.
     let mut unlike: Vec<UnitQuaternion<f64>> = Vec::new();
     for attitude in attitudes {
-        let pose = Pose::from_parts(Vector3::zeros().into(), attitude);
         let looks_like = |other: &UnitQuaternion<f64>| {
-            let other = Pose::from_parts(Vector3::zeros().into(), *other);
-            symmetry.nearest(&pose, &other).rotation.angle_to(&other.rotation) < ALIKE_RAD
+            symmetry.nearest_rotation(&attitude, other).angle_to(other) < ALIKE_RAD
         };
         if !unlike.iter().any(looks_like) {
             unlike.push(attitude);
