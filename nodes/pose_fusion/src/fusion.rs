@@ -1,5 +1,6 @@
 use crate::{
     agreement::{Agreement, FusionLimits},
+    doubt::doubt,
     jumps::reject_jumps,
     view_pose::{ViewPose, poses_at, turn_alike},
 };
@@ -64,6 +65,7 @@ impl Fusion {
         let accepted: Vec<usize> = (0..poses.len()).filter(|index| poses[*index].accepted).collect();
         // Once more, with the views of this clip disagreeing as they were seen to.
         let scale = self.disagreement_scale(accepted.iter().map(|index| seen[*index].1.as_slice()));
+        doubt(&mut seen, &poses);
         let as_seen = Self { tie: self.tie.scaled(scale), ..*self };
         for index in accepted {
             let (frame, views) = &seen[index];
@@ -204,6 +206,7 @@ mod tests {
             accepted: true,
             reason: String::new(),
             view: name.to_owned(),
+            doubt_rad: 0.0,
         }
     }
 
@@ -293,6 +296,33 @@ mod tests {
             ..TrackedPose::lost(index + 1, "")
         };
         ToolTrack { poses: poses.enumerate().map(tracked).collect() }
+    }
+
+    #[test]
+    fn of_two_views_that_disagree_more_than_elsewhere_the_one_that_strays_or_fits_worse_is_doubted() {
+        let turned = |name: &str, x: f64, turn_rad: f64, residual: f64| ViewPose {
+            residual,
+            ..view(name, x, Vector3::new(turn_rad, 0.0, 0.0))
+        };
+        // Views that lie 3° apart; in frame 3 the side view is off by another 15°, in the last frame, which has none
+        // after it, the top view is, and fits worse.
+        let off = |frame: usize, at: usize| if frame == at { 0.26 } else { 0.0 };
+        let top = track((1..8).map(|frame| {
+            turned("top", -0.33, -0.026 - off(frame, 7), if frame == 7 { 45.0 } else { 20.0 })
+        }));
+        let side = track((1..8).map(|frame| turned("side", 0.33, 0.026 + off(frame, 3), 20.0)));
+        let views = [
+            ("top", view("top", -0.33, Vector3::zeros()).world_from_camera, &top),
+            ("side", view("side", 0.33, Vector3::zeros()).world_from_camera, &side),
+        ];
+        let fused = Fusion::default().fuse_tracks(&views);
+        for pose in &fused.poses {
+            let off_deg = pose.world_from_tool_mean().unwrap().rotation.angle().to_degrees();
+            assert!(pose.accepted && off_deg < 3.0, "frame {}: {off_deg:.1}°", pose.frame);
+        }
+        let turn_deg =
+            |index: usize| fused.poses[index].world_from_tool.as_ref().unwrap().covariance[(0, 0)].sqrt();
+        assert!(turn_deg(2) > turn_deg(3), "what was doubted is known less well");
     }
 
     #[test]

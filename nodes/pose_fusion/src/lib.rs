@@ -5,6 +5,7 @@
 //! disagree ([`Fusion`]); the paper's midpoint and mean rotation stay available ([`FusionMethod::Midpoint`]).
 
 mod agreement;
+mod doubt;
 mod fusion;
 mod jumps;
 pub mod node;

@@ -20,6 +20,8 @@ pub struct ViewPose {
     pub reason: String,
     /// The view's name, for messages.
     pub view: String,
+    /// By how much its rotation is doubted beside the other views', one standard deviation, radians.
+    pub(crate) doubt_rad: f64,
 }
 
 /// No rotation is less certain than half a turn, and no position than a metre: what a picture does not tell at all (a
@@ -37,7 +39,9 @@ impl ViewPose {
         let least = Matrix6::from_diagonal(&Vector6::new(turn, turn, turn, shift, shift, shift));
         let of_picture = (self.information + least).try_inverse()?;
         let tie = tie.covariance(&self.camera_from_tool.translation.vector)?;
-        let in_camera = Gaussian6 { mean: self.camera_from_tool, covariance: of_picture + tie };
+        let doubt = self.doubt_rad.powi(2);
+        let doubt = Matrix6::from_diagonal(&Vector6::new(doubt, doubt, doubt, 0.0, 0.0, 0.0));
+        let in_camera = Gaussian6 { mean: self.camera_from_tool, covariance: of_picture + tie + doubt };
         Some(in_camera.moved(&self.world_from_camera))
     }
 
@@ -60,6 +64,7 @@ pub(crate) fn poses_at(views: &[(&str, Pose, &ToolTrack)], frame: usize) -> Vec<
             accepted: pose.status == Status::Accepted,
             reason: pose.reason.clone(),
             view: (*view).to_owned(),
+            doubt_rad: 0.0,
         })
     });
     seen.collect()

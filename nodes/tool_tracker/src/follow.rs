@@ -46,7 +46,7 @@ impl Follower {
         if let Some((symmetry, found)) = scene.tool.config.symmetry.zip(found.as_mut()) {
             found.pose = symmetry.nearest(&found.pose, &self.last[0]);
         }
-        let pose = model.judged(number, found);
+        let pose = model.judged(number, found, &model.settings);
         if pose.status == Status::Accepted {
             self.last.insert(0, pose.camera_from_tool);
             self.last.truncate(2);

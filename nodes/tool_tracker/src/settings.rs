@@ -24,3 +24,14 @@ impl Default for TrackerSettings {
         }
     }
 }
+
+impl TrackerSettings {
+    /// The limits of a pose that other views confirm.
+    pub(crate) fn confirmed(&self) -> Self {
+        Self {
+            min_explained: self.min_explained - 0.25,
+            min_visible_fraction: self.min_visible_fraction - 0.1,
+            ..self.clone()
+        }
+    }
+}

@@ -1,7 +1,7 @@
 use crate::{
     assign::APART_M,
     follow::Follower,
-    refine::{COARSE, FINE, MIDDLE, Refined, Scratch, refine},
+    refine::{COARSE, FINE, GLANCE, MIDDLE, Prior, Refined, Scene, Scratch, refine},
     settings::TrackerSettings,
     sight::{Sight, Start},
     view_model::ViewModel,
@@ -10,7 +10,7 @@ use dreamitate_clip::ClipView;
 use dreamitate_geometry::{Gaussian6, Pose, relative_twist};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
-use nalgebra::{Matrix6, Vector6};
+use nalgebra::{Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub enum TrackError {
 
 /// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
 const DOUBTFUL_STRAIN: f64 = 16.0;
+/// Found without knowing of the fused one, a pose this near to it is confirmed by it: 95 % of right ones are.
+const CONFIRMING_STRAIN: f64 = 12.6;
 /// A pose this far from the fused one contradicts it.
 const CONTRADICTING_STRAIN: f64 = 49.0;
 /// A view whose pose is turned this far from the fused one is asked whether it might see what the others do.
@@ -88,6 +90,33 @@ fn strays(accepted: &[(usize, Pose)]) -> Vec<usize> {
         before.slerp(after, 0.5).angle_to(pose) > STEADY_RAD
     });
     strays.map(|triple| triple[1].0).collect()
+}
+
+/// A position that is known worse than this, one standard deviation, is sought along the line on which it is known least,
+/// metres; at so many standard deviations from the middle.
+const VAGUE_M: f64 = 0.01;
+const ALONG: [f64; 6] = [-2.0, -1.33, -0.67, 0.67, 1.33, 2.0];
+
+/// The pose near the fused one that explains a picture best. What one other view has seen is vague in that view's depth,
+/// which this view sees sideways.
+fn sought(scene: &Scene<'_>, fused: &Gaussian6, prior: &Prior, scratch: &mut Scratch) -> Option<Refined> {
+    let vague = longest_axis(&fused.covariance.fixed_view::<3, 3>(3, 3).into());
+    let beside = ALONG.map(|sigmas| sigmas * vague);
+    let shifts = beside.into_iter().filter(|_| vague.norm() > VAGUE_M).chain([Vector3::zeros()]);
+    let glances = shifts.filter_map(|shift| {
+        let translation = prior.camera_from_tool.translation.vector + shift;
+        let start = Pose::from_parts(translation.into(), prior.camera_from_tool.rotation);
+        refine(scene, &start, &[GLANCE], None, scratch)
+    });
+    let start = glances.max_by(|a, b| a.gain.total_cmp(&b.gain))?;
+    refine(scene, &start.pose, &[COARSE, MIDDLE, FINE[0], FINE[1]], Some(prior), scratch)
+}
+
+/// The direction in which a position is known least, as long as one standard deviation.
+fn longest_axis(covariance: &Matrix3<f64>) -> Vector3<f64> {
+    let eigen = SymmetricEigen::new(*covariance);
+    let longest = eigen.eigenvalues.imax();
+    eigen.eigenvectors.column(longest) * eigen.eigenvalues[longest].max(0.0).sqrt()
 }
 
 /// A pose whose residual is this many times the clip's, and as large in levels, is another than it seems.
@@ -216,21 +245,26 @@ impl ViewTracker {
             .into_par_iter()
             .map_init(Scratch::default, |scratch, frame| {
                 let before = track.at(frame);
-                let Some(prior) = priors.get(frame).and_then(Option::as_ref) else {
+                let Some(fused) = priors.get(frame).and_then(Option::as_ref) else {
                     return before
                         .cloned()
                         .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
                 };
-                let mut prior = self.model.prior(prior);
+                let mut prior = self.model.prior(fused);
                 if let Some((symmetry, before)) = self.model.tools[tool].config.symmetry.zip(before) {
                     prior.camera_from_tool =
                         symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
                 }
                 let scene = self.model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
-                let strain = |pose: &Refined| {
-                    let pull = relative_twist(&pose.pose, &prior.camera_from_tool);
+                let strain = |camera_from_tool: &Pose| {
+                    let pull = relative_twist(camera_from_tool, &prior.camera_from_tool);
                     pull.dot(&(prior.information * pull))
                 };
+                // What was found without knowing of the other views, and agrees with them, is right even where little is seen.
+                let is_confirmed = before
+                    .is_some_and(|b| b.status != Status::Lost && strain(&b.camera_from_tool) <= CONFIRMING_STRAIN);
+                let confirmed = self.model.settings.confirmed();
+                let settings = if is_confirmed { &confirmed } else { &self.model.settings };
                 let own = before
                     .filter(|b| b.status == Status::Accepted)
                     .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
@@ -238,11 +272,8 @@ impl ViewTracker {
                 let trusted = own
                     .as_ref()
                     .filter(|_| !strays)
-                    .is_some_and(|own| self.model.is_trusted(own) && strain(own) <= DOUBTFUL_STRAIN);
-                let anew = (!trusted).then(|| {
-                    let stages = [COARSE, MIDDLE, FINE[0], FINE[1]];
-                    refine(&scene, &prior.camera_from_tool, &stages, Some(&prior), scratch)
-                });
+                    .is_some_and(|own| self.model.is_trusted(own) && strain(&own.pose) <= DOUBTFUL_STRAIN);
+                let anew = (!trusted).then(|| sought(&scene, fused, &prior, scratch));
                 // The fused pose lies between the views': beyond it is what another view sees.
                 let doubted = own.as_ref().filter(|own| {
                     own.pose.rotation.angle_to(&prior.camera_from_tool.rotation) > DISAGREEING_RAD
@@ -257,14 +288,15 @@ impl ViewTracker {
                 let expected = anew.clone().filter(|_| strays);
                 let found = own.into_iter().chain(anew).chain(as_others);
                 let agrees = |found: &Refined| {
-                    strain(found) <= CONTRADICTING_STRAIN && self.model.objection(found).is_empty()
+                    strain(&found.pose) <= CONTRADICTING_STRAIN
+                        && self.model.objection(found, settings).is_empty()
                 };
                 // What agrees with the others and is good enough is taken before what fits better and contradicts them.
                 let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
                 let nearly = |expected: &Refined| {
                     agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
                 };
-                self.model.judged(frame, expected.filter(nearly).or(best))
+                self.model.judged(frame, expected.filter(nearly).or(best), settings)
             })
             .collect();
         let mut refined = ToolTrack { poses };
@@ -277,7 +309,7 @@ impl ViewTracker {
         let Sight { shot, frames, regions, .. } = &self.sight;
         let mut scratch = Scratch::default();
         let found = &start.poses[tool];
-        let mut poses = vec![self.model.judged(start.frame, Some(found.clone()))];
+        let mut poses = vec![self.model.judged(start.frame, Some(found.clone()), &self.model.settings)];
         let forward: Vec<usize> = (start.frame + 1..self.frame_count()).collect();
         let backward: Vec<usize> = (1..start.frame).rev().collect();
         for numbers in [forward, backward] {

@@ -94,11 +94,16 @@ impl ViewModel {
     }
 
     /// What was found, accepted or rejected with the reason.
-    pub(crate) fn judged(&self, frame: usize, found: Option<Refined>) -> TrackedPose {
+    pub(crate) fn judged(
+        &self,
+        frame: usize,
+        found: Option<Refined>,
+        settings: &TrackerSettings,
+    ) -> TrackedPose {
         let Some(found) = found else {
             return TrackedPose::lost(frame, "the tool is not in the picture");
         };
-        let reason = self.objection(&found);
+        let reason = self.objection(&found, settings);
         TrackedPose {
             frame,
             camera_from_tool: found.pose,
@@ -111,16 +116,16 @@ impl ViewModel {
     }
 
     /// Why a pose is rejected; empty if it is accepted.
-    pub(crate) fn objection(&self, found: &Refined) -> String {
+    pub(crate) fn objection(&self, found: &Refined, settings: &TrackerSettings) -> String {
         let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
-        if found.residual > self.settings.max_residual {
-            format!("residual {:.1} exceeds {:.1}", found.residual, self.settings.max_residual)
-        } else if found.explained < self.settings.min_explained {
-            format!("explained {:.2} is below {:.2}", found.explained, self.settings.min_explained)
-        } else if found.visible_fraction < self.settings.min_visible_fraction {
+        if found.residual > settings.max_residual {
+            format!("residual {:.1} exceeds {:.1}", found.residual, settings.max_residual)
+        } else if found.explained < settings.min_explained {
+            format!("explained {:.2} is below {:.2}", found.explained, settings.min_explained)
+        } else if found.visible_fraction < settings.min_visible_fraction {
             format!(
                 "visible fraction {:.2} is below {:.2}",
-                found.visible_fraction, self.settings.min_visible_fraction
+                found.visible_fraction, settings.min_visible_fraction
             )
         } else if !centre.is_some_and(|pixel| self.camera.contains(&pixel, 0.0)) {
             "the tool's centre is outside the image".to_owned()
