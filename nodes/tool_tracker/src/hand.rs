@@ -9,7 +9,7 @@ pub(crate) fn hand_mask(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Vec
         .zip(photo)
         .map(|(pixel, before)| {
             let [r, g, b] = pixel.0.map(f32::from);
-            look.covers([r, g, b, 0.0], before.map(f32::from))
+            !Look::is_photo(pixel.0, *before) && look.covers([r, g, b, 0.0], before.map(f32::from))
         })
         .collect();
     let opened = dilate(&erode(&raw, w, h, 1), w, h, 1);

@@ -135,10 +135,18 @@ impl Look {
         Self::lit(&model.tools, light, shown, hands)
     }
 
+    /// Whether a pixel is so much the photo's that nothing can have come before it: what most pixels are, told fast. In no
+    /// light is a change larger than the plain difference.
+    #[inline]
+    pub fn is_photo(seen: [u8; 3], before: [u8; 4]) -> bool {
+        let difference = |channel: usize| i32::from(seen[channel]) - i32::from(before[channel]);
+        let squared: i32 = (0..3).map(|channel| difference(channel).pow(2)).sum();
+        squared <= (CHANGED * CHANGED) as i32
+    }
+
     /// Whether a pixel shows a hand, or something else that came with the tools, before them.
     #[inline]
     pub fn covers(&self, seen: Pixel, before: Pixel) -> bool {
-        // First what is false for most pixels.
         if change_squared(seen, before) <= CHANGED * CHANGED {
             return false;
         }
