@@ -4,7 +4,7 @@ use image::RgbImage;
 /// Returns which pixels show hands and what came with them, row by row, opened and dilated.
 pub(crate) fn hand_mask(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Vec<bool> {
     let (w, h) = (image.width() as usize, image.height() as usize);
-    let raw: Vec<bool> = image
+    let mut mask: Vec<bool> = image
         .pixels()
         .zip(photo)
         .map(|(pixel, before)| {
@@ -12,30 +12,30 @@ pub(crate) fn hand_mask(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Vec
             !Look::is_photo(pixel.0, *before) && look.covers([r, g, b, 0.0], before.map(f32::from))
         })
         .collect();
-    let opened = dilate(&erode(&raw, w, h, 1), w, h, 1);
-    dilate(&opened, w, h, 2)
-}
-
-fn erode(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
-    let inverse: Vec<bool> = mask.iter().map(|m| !m).collect();
-    dilate(&inverse, w, h, radius).into_iter().map(|m| !m).collect()
+    let mut scratch = Vec::new();
+    // Eroded by one pixel and dilated by as much, so that specks go, and dilated by two more.
+    mask.iter_mut().for_each(|hand| *hand = !*hand);
+    dilate(&mut mask, w, h, 1, &mut scratch);
+    mask.iter_mut().for_each(|hand| *hand = !*hand);
+    dilate(&mut mask, w, h, 3, &mut scratch);
+    mask
 }
 
 /// Dilates by a square of `2·radius + 1` pixels.
-fn dilate(mask: &[bool], w: usize, h: usize, radius: usize) -> Vec<bool> {
-    let mut wide = mask.to_vec();
-    for (row, out) in mask.chunks_exact(w).zip(wide.chunks_exact_mut(w)) {
+fn dilate(mask: &mut [bool], w: usize, h: usize, radius: usize, scratch: &mut Vec<bool>) {
+    scratch.clear();
+    scratch.extend_from_slice(mask);
+    for (row, out) in scratch.chunks_exact(w).zip(mask.chunks_exact_mut(w)) {
         for shift in 1..=radius.min(w) {
             out[shift..].iter_mut().zip(row).for_each(|(out, near)| *out |= near);
             out.iter_mut().zip(&row[shift..]).for_each(|(out, near)| *out |= near);
         }
     }
-    let mut tall = wide.clone();
+    scratch.copy_from_slice(mask);
     for shift in 1..=radius.min(h) {
-        tall[shift * w..].iter_mut().zip(&wide).for_each(|(out, near)| *out |= near);
-        tall.iter_mut().zip(&wide[shift * w..]).for_each(|(out, near)| *out |= near);
+        mask[shift * w..].iter_mut().zip(&*scratch).for_each(|(out, near)| *out |= near);
+        mask.iter_mut().zip(&scratch[shift * w..]).for_each(|(out, near)| *out |= near);
     }
-    tall
 }
 
 #[cfg(test)]

@@ -112,16 +112,20 @@ impl Level {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut rgb = Vec::with_capacity(width * height);
         let mut hands = Vec::with_capacity(width * height);
-        for y in 0..height {
-            for x in 0..width {
-                let corners =
-                    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| (2 * y + dy) * self.width + 2 * x + dx);
-                let sum = corners
-                    .iter()
-                    .fold([2u16; 4], |sum, i| std::array::from_fn(|c| sum[c] + u16::from(self.rgb[*i][c])));
-                rgb.push(sum.map(|s| ((s + 2) / 4) as u8));
-                hands.push(corners.iter().filter(|i| self.hands[**i]).count() >= 2);
-            }
+        let colours = self.rgb.chunks_exact(2 * self.width).zip(self.hands.chunks_exact(2 * self.width));
+        for (colours, are_hands) in colours {
+            let (upper, lower) = colours.split_at(self.width);
+            rgb.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
+                let sum = |c: usize| -> u16 { above.iter().chain(below).map(|pixel| u16::from(pixel[c])).sum() };
+                std::array::from_fn(|c| ((sum(c) + 2) / 4) as u8)
+            }));
+            let (upper, lower) = are_hands.split_at(self.width);
+            hands.extend(
+                upper
+                    .chunks_exact(2)
+                    .zip(lower.chunks_exact(2))
+                    .map(|(above, below)| above.iter().chain(below).filter(|hand| **hand).count() >= 2),
+            );
         }
         Level { width, height, rgb, hands }
     }
@@ -183,6 +187,18 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_the_size_has_the_same_colours_the_brightest_too() {
+        for level in [0, 1, 128, 254, 255] {
+            let levels = Photo::of(&RgbImage::from_pixel(9, 6, image::Rgb([level, 255 - level, 7]))).levels;
+            for (scale, size) in [(Scale::Half, (4, 3)), (Scale::Quarter, (2, 1))] {
+                let smaller = levels.at(scale);
+                assert_eq!((smaller.width, smaller.height), size);
+                assert_eq!(smaller.rgb, vec![[level, 255 - level, 7, 0]; size.0 * size.1]);
+            }
+        }
+    }
 
     #[test]
     fn a_window_beyond_the_image_repeats_its_border_and_does_not_count_there() {
