@@ -307,9 +307,10 @@ mod tests {
         // Views that lie 3° apart; in frame 3 the side view is off by another 15°, in the last frame, which has none
         // after it, the top view is, and fits worse.
         let off = |frame: usize, at: usize| if frame == at { 0.26 } else { 0.0 };
-        let top = track((1..8).map(|frame| {
-            turned("top", -0.33, -0.026 - off(frame, 7), if frame == 7 { 45.0 } else { 20.0 })
-        }));
+        let top =
+            track((1..8).map(|frame| {
+                turned("top", -0.33, -0.026 - off(frame, 7), if frame == 7 { 45.0 } else { 20.0 })
+            }));
         let side = track((1..8).map(|frame| turned("side", 0.33, 0.026 + off(frame, 3), 20.0)));
         let views = [
             ("top", view("top", -0.33, Vector3::zeros()).world_from_camera, &top),

@@ -116,7 +116,8 @@ impl Level {
         for (colours, are_hands) in colours {
             let (upper, lower) = colours.split_at(self.width);
             rgb.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
-                let sum = |c: usize| -> u16 { above.iter().chain(below).map(|pixel| u16::from(pixel[c])).sum() };
+                let sum =
+                    |c: usize| -> u16 { above.iter().chain(below).map(|pixel| u16::from(pixel[c])).sum() };
                 std::array::from_fn(|c| ((sum(c) + 2) / 4) as u8)
             }));
             let (upper, lower) = are_hands.split_at(self.width);

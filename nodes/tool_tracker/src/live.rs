@@ -62,7 +62,10 @@ impl LiveTracker {
             self.shot.look = Look::seen(model, &frame, &self.shot.photo, &poses);
             let followers = poses.iter().enumerate();
             self.followers = followers.map(|(tool, found)| (Follower::new(tool, found.pose), 0)).collect();
-            return Ok(poses.into_iter().map(|found| model.judged(number, Some(found), &model.settings)).collect());
+            return Ok(poses
+                .into_iter()
+                .map(|found| model.judged(number, Some(found), &model.settings))
+                .collect());
         }
         let shot = &self.shot;
         Ok(self

@@ -54,6 +54,19 @@ pub(crate) struct Prior {
     pub information: Matrix6<f64>,
 }
 
+impl Prior {
+    /// The twist from a pose to the expected one.
+    fn pull(&self, camera_from_tool: &Pose) -> Twist6 {
+        relative_twist(camera_from_tool, &self.camera_from_tool)
+    }
+
+    /// How far a pose is from the expected one, squared standard deviations.
+    pub fn strain(&self, camera_from_tool: &Pose) -> f64 {
+        let pull = self.pull(camera_from_tool);
+        pull.dot(&(self.information * pull))
+    }
+}
+
 /// A pose that the descent ended in.
 #[derive(Clone, Debug)]
 pub(crate) struct Refined {
@@ -180,9 +193,8 @@ fn descend(
 
         let noise = system.variance.max(16.0) * CORRELATED_PIXELS / f64::from(stage.scale.factor()).powi(2);
         let information = system.hessian / noise;
-        let pull = prior.map(|prior| relative_twist(&trial, &prior.camera_from_tool));
         // In the energy's units, so that both are weighed alike when poses are compared.
-        let strain = prior.zip(pull).map_or(0.0, |(p, pull)| pull.dot(&(p.information * pull)));
+        let strain = prior.map_or(0.0, |prior| prior.strain(&trial));
         let energy = (system.energy.powi(2) + strain * PRIOR_LEVELS_SQUARED).sqrt();
         if best.as_ref().is_none_or(|best| energy < best.energy) {
             best = Some(Refined {
@@ -210,7 +222,8 @@ fn descend(
         let solver = hessian.cholesky()?;
         let picture = Picture { image, valid, camera: &camera, window, half_weight };
         let made_at = trial;
-        let mut descent = system.descent / noise + tie * pull.unwrap_or_else(Twist6::zeros);
+        let pull = |pose: &Pose| prior.map_or_else(Twist6::zeros, |prior| prior.pull(pose));
+        let mut descent = system.descent / noise + tie * pull(&trial);
         let mut least = f64::INFINITY;
         let mut settled = false;
         for _ in 0..stage.moves {
@@ -227,8 +240,7 @@ fn descend(
             if settled {
                 break;
             }
-            let pull = prior.map(|prior| relative_twist(&trial, &prior.camera_from_tool));
-            descent = uphill * (point_step as f64 / noise) + tie * pull.unwrap_or_else(Twist6::zeros);
+            descent = uphill * (point_step as f64 / noise) + tie * pull(&trial);
         }
         if settled && trial == made_at {
             break;

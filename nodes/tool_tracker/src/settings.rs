@@ -26,8 +26,9 @@ impl Default for TrackerSettings {
 }
 
 impl TrackerSettings {
-    /// The limits of a pose that other views confirm.
-    pub(crate) fn confirmed(&self) -> Self {
+    /// The limits of a pose that was found without knowing of the other views and that these confirm: it is right even
+    /// where little is seen of it.
+    pub(crate) fn of_confirmed(&self) -> Self {
         Self {
             min_explained: self.min_explained - 0.25,
             min_visible_fraction: self.min_visible_fraction - 0.1,

@@ -7,7 +7,7 @@ use crate::{
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
-use dreamitate_geometry::{Gaussian6, Pose, relative_twist};
+use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
 use nalgebra::{Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
@@ -244,64 +244,69 @@ impl ViewTracker {
         let poses = (1..self.frame_count())
             .into_par_iter()
             .map_init(Scratch::default, |scratch, frame| {
-                let before = track.at(frame);
-                let Some(fused) = priors.get(frame).and_then(Option::as_ref) else {
-                    return before
-                        .cloned()
-                        .unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
-                };
-                let mut prior = self.model.prior(fused);
-                if let Some((symmetry, before)) = self.model.tools[tool].config.symmetry.zip(before) {
-                    prior.camera_from_tool =
-                        symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
+                let (before, strays) = (track.at(frame), strays.contains(&frame));
+                match priors.get(frame).and_then(Option::as_ref) {
+                    Some(fused) => self.pose_with_prior(tool, frame, before, (fused, strays), scratch),
+                    None => {
+                        before.cloned().unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"))
+                    }
                 }
-                let scene = self.model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
-                let strain = |camera_from_tool: &Pose| {
-                    let pull = relative_twist(camera_from_tool, &prior.camera_from_tool);
-                    pull.dot(&(prior.information * pull))
-                };
-                // What was found without knowing of the other views, and agrees with them, is right even where little is seen.
-                let is_confirmed = before
-                    .is_some_and(|b| b.status != Status::Lost && strain(&b.camera_from_tool) <= CONFIRMING_STRAIN);
-                let confirmed = self.model.settings.confirmed();
-                let settings = if is_confirmed { &confirmed } else { &self.model.settings };
-                let own = before
-                    .filter(|b| b.status == Status::Accepted)
-                    .and_then(|b| refine(&scene, &b.camera_from_tool, &FINE, Some(&prior), scratch));
-                let strays = strays.contains(&frame);
-                let trusted = own
-                    .as_ref()
-                    .filter(|_| !strays)
-                    .is_some_and(|own| self.model.is_trusted(own) && strain(&own.pose) <= DOUBTFUL_STRAIN);
-                let anew = (!trusted).then(|| sought(&scene, fused, &prior, scratch));
-                // The fused pose lies between the views': beyond it is what another view sees.
-                let doubted = own.as_ref().filter(|own| {
-                    own.pose.rotation.angle_to(&prior.camera_from_tool.rotation) > DISAGREEING_RAD
-                });
-                let as_others = doubted.and_then(|own| {
-                    let to_fused = own.pose.rotation.inverse() * prior.camera_from_tool.rotation;
-                    let rotation = prior.camera_from_tool.rotation * to_fused;
-                    let start = Pose::from_parts(own.pose.translation, rotation);
-                    refine(&scene, &start, &FINE, Some(&prior), scratch)
-                });
-                let anew = anew.flatten();
-                let expected = anew.clone().filter(|_| strays);
-                let found = own.into_iter().chain(anew).chain(as_others);
-                let agrees = |found: &Refined| {
-                    strain(&found.pose) <= CONTRADICTING_STRAIN
-                        && self.model.objection(found, settings).is_empty()
-                };
-                // What agrees with the others and is good enough is taken before what fits better and contradicts them.
-                let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
-                let nearly = |expected: &Refined| {
-                    agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
-                };
-                self.model.judged(frame, expected.filter(nearly).or(best), settings)
             })
             .collect();
         let mut refined = ToolTrack { poses };
         reject_odd(&mut refined);
         refined
+    }
+
+    /// The pose in one frame: from the one before, from the fused one, and from where another view might see what this
+    /// one does. Of a pose that strays from its neighbours the fused one is what these expect.
+    fn pose_with_prior(
+        &self,
+        tool: usize,
+        frame: usize,
+        before: Option<&TrackedPose>,
+        (fused, strays): (&Gaussian6, bool),
+        scratch: &mut Scratch,
+    ) -> TrackedPose {
+        let model = &*self.model;
+        let mut prior = model.prior(fused);
+        if let Some((symmetry, before)) = model.tools[tool].config.symmetry.zip(before) {
+            prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
+        }
+        let scene = model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
+        let confirmed = before
+            .filter(|b| b.status != Status::Lost && prior.strain(&b.camera_from_tool) <= CONFIRMING_STRAIN);
+        let settings = confirmed.map_or_else(|| model.settings.clone(), |_| model.settings.of_confirmed());
+        let own = before
+            .filter(|before| before.status == Status::Accepted)
+            .and_then(|before| refine(&scene, &before.camera_from_tool, &FINE, Some(&prior), scratch));
+        let is_trusted = |own: &Refined| model.is_trusted(own) && prior.strain(&own.pose) <= DOUBTFUL_STRAIN;
+        let anew = if !strays && own.as_ref().is_some_and(is_trusted) {
+            None
+        } else {
+            sought(&scene, fused, &prior, scratch)
+        };
+        // The fused pose lies between the views': beyond it is what another view sees.
+        let doubted = own
+            .as_ref()
+            .filter(|own| own.pose.rotation.angle_to(&prior.camera_from_tool.rotation) > DISAGREEING_RAD);
+        let as_others = doubted.and_then(|own| {
+            let to_fused = own.pose.rotation.inverse() * prior.camera_from_tool.rotation;
+            let rotation = prior.camera_from_tool.rotation * to_fused;
+            let start = Pose::from_parts(own.pose.translation, rotation);
+            refine(&scene, &start, &FINE, Some(&prior), scratch)
+        });
+        let expected = anew.clone().filter(|_| strays);
+        let found = own.into_iter().chain(anew).chain(as_others);
+        let agrees = |found: &Refined| {
+            prior.strain(&found.pose) <= CONTRADICTING_STRAIN && model.objection(found, &settings).is_empty()
+        };
+        // What agrees with the others and is good enough is taken before what fits better and contradicts them.
+        let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
+        let nearly = |expected: &Refined| {
+            agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
+        };
+        model.judged(frame, expected.filter(nearly).or(best), &settings)
     }
 
     /// Follows one tool from the start frame in both directions.

@@ -86,6 +86,27 @@ fn each_view_finds_both_tools_from_nothing() {
     }
 }
 
+/// Where the other view alone has seen the tool, its depth there is vague: it is found along that view's line of sight.
+#[test]
+fn what_another_view_has_seen_is_found_along_its_line_of_sight() {
+    let task = task();
+    let dream = render(&task, 5, |_, _| true).unwrap();
+    let (top, side) = (&dream.clip.top, &dream.clip.side);
+    let tool = &task.tools[0].name;
+    let priors: Vec<Option<Gaussian6>> = (0..13)
+        .map(|frame| {
+            let mut seen = dream.truth[tool][frame].map(|pose| top.world_from_camera.inverse() * pose)?;
+            seen.translation.vector *= 1.06;
+            let covariance = Matrix6::from_diagonal(&[1e-4, 1e-4, 1e-4, 1e-6, 1e-6, 9e-4].into());
+            let in_world = Gaussian6 { mean: seen, covariance }.moved(&top.world_from_camera);
+            Some(in_world.moved(&side.world_from_camera.inverse()))
+        })
+        .collect();
+    let tracker = ViewTracker::new(side, tools(&task), TrackerSettings::default()).unwrap();
+    let found = tracker.track_with_prior(0, &ToolTrack::default(), &priors);
+    assert_near_truth(&found, &dream, View::Side, tool, [0.01, 0.03, 0.05]);
+}
+
 #[test]
 fn the_same_clip_gives_the_same_track() {
     let task = task();
