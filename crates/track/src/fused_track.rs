@@ -74,3 +74,62 @@ impl FusedPose {
         self.world_from_tool.as_ref().map(|gaussian| gaussian.mean)
     }
 }
+
+/// A tool that is turned farther than this from halfway between its neighbours in time, and back, was rather seen wrongly,
+/// radians; hands that dig and pour stay below 0.32.
+pub const STEADY_RAD: f64 = 0.42;
+
+/// Returns the frames, in their order, whose pose is turned by more than [`STEADY_RAD`] from halfway between the accepted
+/// poses of the frames before and after, and by more than these are from their own neighbours.
+pub fn strays(poses: &[FusedPose]) -> Vec<usize> {
+    let stray_rad = |index: usize| {
+        let [before, pose, after] = [index.checked_sub(1)?, index, index + 1].map(|i| poses.get(i));
+        let (before, pose, after) = (before?, pose?, after?);
+        if !before.accepted || !after.accepted || before.frame + 2 != after.frame {
+            return None;
+        }
+        let rotation = |pose: &FusedPose| Some(pose.world_from_tool_mean()?.rotation);
+        let halfway = rotation(before)?.try_slerp(&rotation(after)?, 0.5, 1e-9)?;
+        Some(halfway.angle_to(&rotation(pose)?))
+    };
+    let strays_rad: Vec<Option<f64>> = (0..poses.len()).map(stray_rad).collect();
+    let at = |index: usize| strays_rad.get(index).copied().flatten().unwrap_or(0.0);
+    let is_stray = |index: &usize| {
+        let stray_rad = at(*index);
+        stray_rad > STEADY_RAD && stray_rad >= at(index.wrapping_sub(1)) && stray_rad >= at(index + 1)
+    };
+    (0..poses.len()).filter(is_stray).map(|index| poses[index].frame).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{Matrix6, Vector3};
+
+    #[test]
+    fn a_pose_that_is_turned_and_back_strays_and_a_steady_turn_does_not() {
+        let turned = |frame: usize, rad: f64| FusedPose {
+            frame,
+            world_from_tool: Some(Gaussian6 {
+                mean: dreamitate_geometry::Pose::rotation(Vector3::z() * rad),
+                covariance: Matrix6::identity(),
+            }),
+            confidence: 1.0,
+            ray_gap_m: 0.0,
+            rotation_gap_rad: 0.0,
+            residuals: Vec::new(),
+            accepted: true,
+            reason: String::new(),
+        };
+        let steady: Vec<_> = (1..8).map(|frame| turned(frame, 0.6 * frame as f64)).collect();
+        assert!(strays(&steady).is_empty());
+        let mut one = steady.clone();
+        // So far that the frames beside it seem to stray as well.
+        one[3] = turned(4, 2.4 + 1.2);
+        assert_eq!(strays(&one), [4]);
+        one[3].accepted = false;
+        assert_eq!(strays(&one), [4], "a rejected pose may stray, too");
+        one.remove(2);
+        assert!(strays(&one).is_empty(), "who has no neighbour is not judged");
+    }
+}

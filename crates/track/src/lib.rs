@@ -7,7 +7,7 @@ mod view_message;
 mod view_track;
 
 pub use fused_message::{FusedHeader, fused_from_message, fused_to_message};
-pub use fused_track::{FusedPose, FusedTrack, Outcome};
+pub use fused_track::{FusedPose, FusedTrack, Outcome, STEADY_RAD, strays};
 pub use matrix::TrackMessageError;
 pub use view_message::{TrackHeader, track_from_message, track_to_message};
 pub use view_track::{Status, ToolTrack, TrackedPose};

@@ -1,7 +1,7 @@
 use crate::{
     agreement::{Agreement, FusionLimits},
     doubt::doubt,
-    jumps::reject_jumps,
+    jumps::{reject_jumps, reject_strays},
     view_pose::{ViewPose, poses_at, turn_alike},
 };
 use dreamitate_geometry::{Gaussian6, Pose, Symmetry, ViewTie, relative_twist, weighted_mean_pose};
@@ -75,6 +75,7 @@ impl Fusion {
         for gaussian in of_several.filter_map(|pose| pose.world_from_tool.as_mut()) {
             gaussian.covariance *= VARIANCE_KEPT;
         }
+        reject_strays(&mut poses);
         FusedTrack::judged(poses, self.limits.min_accepted)
     }
 

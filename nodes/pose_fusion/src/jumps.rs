@@ -1,6 +1,6 @@
 use crate::FusionLimits;
 use dreamitate_geometry::{Pose, rotation_angle_rad};
-use dreamitate_track::FusedPose;
+use dreamitate_track::{FusedPose, STEADY_RAD, strays};
 
 /// Rejects accepted poses that no hand can have reached from the others: the longest sequence in which each follows
 /// from the one before stays.
@@ -35,6 +35,18 @@ pub(crate) fn reject_jumps(poses: &mut [FusedPose], limits: &FusionLimits) {
             "the tool would be moved by more than {:.2} m or {:.0}° a frame",
             limits.max_step_m,
             limits.max_turn_rad.to_degrees()
+        );
+    }
+}
+
+/// Rejects accepted poses that are turned away from both their neighbours.
+pub(crate) fn reject_strays(poses: &mut [FusedPose]) {
+    let strays = strays(poses);
+    for pose in poses.iter_mut().filter(|pose| pose.accepted && strays.contains(&pose.frame)) {
+        pose.accepted = false;
+        pose.reason = format!(
+            "turned by more than {:.0}° from halfway between the frames before and after",
+            STEADY_RAD.to_degrees()
         );
     }
 }

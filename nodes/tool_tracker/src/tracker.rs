@@ -9,7 +9,7 @@ use crate::{
 use dreamitate_clip::ClipView;
 use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_render::ToolModel;
-use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
+use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose, strays};
 use nalgebra::{Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -76,21 +76,9 @@ fn bridge(priors: &mut [Option<Gaussian6>], before: usize, after: usize) {
     }
 }
 
-/// A tool that is turned farther than this from halfway between its neighbours in time, and back, was rather seen wrongly,
-/// radians; hands that dig and pour stay below 0.32.
-const STEADY_RAD: f64 = 0.42;
-/// There the pose that the neighbours expect is taken if it explains so large a part of what the best one does.
+/// Of a pose that strays from its neighbours: the pose that these expect is taken if it explains so large a part of what
+/// the best one does.
 const NEARLY: f64 = 0.75;
-
-/// The frames of accepted poses that stray from both their neighbours.
-fn strays(accepted: &[(usize, Pose)]) -> Vec<usize> {
-    let triples = accepted.windows(3).filter(|triple| triple[0].0 + 2 == triple[2].0);
-    let strays = triples.filter(|triple| {
-        let [before, pose, after] = [0, 1, 2].map(|index: usize| &triple[index].1.rotation);
-        before.slerp(after, 0.5).angle_to(pose) > STEADY_RAD
-    });
-    strays.map(|triple| triple[1].0).collect()
-}
 
 /// A position that is known worse than this, one standard deviation, is sought along the line on which it is known least,
 /// metres; at so many standard deviations from the middle.
@@ -213,9 +201,13 @@ impl ViewTracker {
             .filter(|pose| pose.accepted && pose.frame < priors.len())
             .filter_map(|pose| Some((pose.frame, pose.world_from_tool_mean()?)))
             .collect();
-        let strays = strays(&accepted);
+        let strays = strays(&fused.poses);
         accepted.retain(|(frame, _)| !strays.contains(frame));
-        strays.iter().for_each(|frame| priors[*frame] = None);
+        for frame in &strays {
+            if let Some(prior) = priors.get_mut(*frame) {
+                *prior = None;
+            }
+        }
         for pair in accepted.windows(2) {
             bridge(&mut priors, pair[0].0, pair[1].0);
         }
@@ -368,18 +360,6 @@ mod tests {
         let rejected: Vec<_> = track.poses.iter().filter(|pose| pose.status == Status::Rejected).collect();
         assert_eq!(rejected.len(), 1);
         assert_eq!(rejected[0].reason, "residual 42.0 exceeds 30.0, the clip's is 12.0");
-    }
-
-    #[test]
-    fn a_pose_that_is_turned_and_back_strays_and_a_steady_turn_does_not() {
-        let turned = |frame: usize, rad: f64| (frame, Pose::rotation(nalgebra::Vector3::z() * rad));
-        let steady: Vec<_> = (1..6).map(|frame| turned(frame, 0.6 * frame as f64)).collect();
-        assert!(strays(&steady).is_empty());
-        let mut one = steady.clone();
-        one[2] = turned(3, 1.8 + 0.7);
-        assert_eq!(strays(&one), [3]);
-        one.remove(1);
-        assert!(strays(&one).is_empty(), "who has no neighbour is not judged");
     }
 
     #[test]
