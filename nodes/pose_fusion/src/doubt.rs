@@ -27,7 +27,7 @@ pub(crate) fn doubt(seen: &mut [(usize, Vec<ViewPose>)], poses: &[FusedPose]) {
         let blame_rad = |view: &ViewPose| {
             let rotation = view.world_from_tool().rotation;
             let stray_rad = expected.map_or(0.0, |expected| expected.angle_to(&rotation));
-            stray_rad + MISFIT_WEIGHT * gap_rad * (view.residual / usual_residuals[&view.view]).ln()
+            stray_rad + MISFIT_WEIGHT * gap_rad * (view.residual.max(1.0) / usual_residuals[&view.view]).ln()
         };
         let usable = views.iter().filter(|view| view.accepted);
         let least_rad = usable.map(blame_rad).fold(f64::INFINITY, f64::min);
