@@ -6,14 +6,18 @@ use std::collections::HashMap;
 /// Views that disagree by more than so many times the clip's median, and than this, do not see the same.
 const UNUSUAL: f64 = 1.75;
 const UNUSUAL_RAD: f64 = 0.07;
+/// Beyond so many times the median, and beyond this, a frame is not accepted.
+const TOO_FAR: f64 = 10.0;
+const TOO_FAR_RAD: f64 = 0.2;
 /// How much it counts that a view fits worse than it usually does: a residual e times as large as so many times the angle
 /// between the views.
 const MISFIT_WEIGHT: f64 = 2.0;
 
 /// Says by how much each view's rotation is to be doubted. Where the views disagree more than elsewhere in the clip, one
 /// of them has lost the tool's attitude: the one that strays farther from the even way between the frames around, and that
-/// fits worse than it usually does. `poses` are the fused ones of the same frames.
-pub(crate) fn doubt(seen: &mut [(usize, Vec<ViewPose>)], poses: &[FusedPose]) {
+/// fits worse than it usually does. `poses` are the fused ones of the same frames; in which views disagree much too far is
+/// rejected.
+pub(crate) fn doubt(seen: &mut [(usize, Vec<ViewPose>)], poses: &mut [FusedPose]) {
     let accepted = poses.iter().filter(|pose| pose.accepted && pose.rotation_gap_rad.is_finite());
     let Some(usual_rad) = median(accepted.map(|pose| pose.rotation_gap_rad).collect()) else { return };
     let most_rad = (UNUSUAL * usual_rad).max(UNUSUAL_RAD);
@@ -33,6 +37,16 @@ pub(crate) fn doubt(seen: &mut [(usize, Vec<ViewPose>)], poses: &[FusedPose]) {
         let least_rad = usable.map(blame_rad).fold(f64::INFINITY, f64::min);
         for view in views.iter_mut().filter(|view| view.accepted) {
             view.doubt_rad = (blame_rad(view) - least_rad).min(gap_rad);
+        }
+        let limit_rad = (TOO_FAR * usual_rad).max(TOO_FAR_RAD);
+        if gap_rad > limit_rad {
+            poses[index].accepted = false;
+            poses[index].reason = format!(
+                "rotation gap {:.1}° exceeds {:.1}°, in this clip it is {:.1}°",
+                gap_rad.to_degrees(),
+                limit_rad.to_degrees(),
+                usual_rad.to_degrees()
+            );
         }
     }
 }

@@ -65,7 +65,7 @@ impl Fusion {
         let accepted: Vec<usize> = (0..poses.len()).filter(|index| poses[*index].accepted).collect();
         // Once more, with the views of this clip disagreeing as they were seen to.
         let scale = self.disagreement_scale(accepted.iter().map(|index| seen[*index].1.as_slice()));
-        doubt(&mut seen, &poses);
+        doubt(&mut seen, &mut poses);
         let as_seen = Self { tie: self.tie.scaled(scale), ..*self };
         for index in accepted {
             let (frame, views) = &seen[index];
