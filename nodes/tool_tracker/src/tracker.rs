@@ -189,27 +189,17 @@ impl ViewTracker {
     pub fn track_with_fused(&self, tool: usize, track: &ToolTrack, fused: &FusedTrack) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
         let mut priors: Vec<Option<Gaussian6>> = vec![None; self.frame_count()];
-        for pose in &fused.poses {
+        let strays = strays(&fused.poses);
+        let steady = || fused.poses.iter().filter(|pose| !strays.contains(&pose.frame));
+        for pose in steady() {
             // A frame beyond the clip's is nobody's prior.
             if let Some(prior) = priors.get_mut(pose.frame) {
                 *prior = pose.world_from_tool.as_ref().map(|pose| pose.moved(&camera_from_world));
             }
         }
-        let mut accepted: Vec<(usize, Pose)> = fused
-            .poses
-            .iter()
-            .filter(|pose| pose.accepted && pose.frame < priors.len())
-            .filter_map(|pose| Some((pose.frame, pose.world_from_tool_mean()?)))
-            .collect();
-        let strays = strays(&fused.poses);
-        accepted.retain(|(frame, _)| !strays.contains(frame));
-        for frame in &strays {
-            if let Some(prior) = priors.get_mut(*frame) {
-                *prior = None;
-            }
-        }
+        let accepted: Vec<usize> = steady().filter(|pose| pose.accepted).map(|pose| pose.frame).collect();
         for pair in accepted.windows(2) {
-            bridge(&mut priors, pair[0].0, pair[1].0);
+            bridge(&mut priors, pair[0], pair[1]);
         }
         self.refined(tool, track, &priors, &strays)
     }
@@ -266,9 +256,10 @@ impl ViewTracker {
             prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
         }
         let scene = model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
-        let confirmed = before
-            .filter(|b| b.status != Status::Lost && prior.strain(&b.camera_from_tool) <= CONFIRMING_STRAIN);
-        let settings = confirmed.map_or_else(|| model.settings.clone(), |_| model.settings.of_confirmed());
+        let is_confirmed = before.is_some_and(|before| {
+            before.status != Status::Lost && prior.strain(&before.camera_from_tool) <= CONFIRMING_STRAIN
+        });
+        let settings = if is_confirmed { model.settings.of_confirmed() } else { model.settings.clone() };
         let own = before
             .filter(|before| before.status == Status::Accepted)
             .and_then(|before| refine(&scene, &before.camera_from_tool, &FINE, Some(&prior), scratch));
