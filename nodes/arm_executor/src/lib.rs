@@ -14,6 +14,7 @@ mod motion_watch;
 mod moveit;
 pub mod node;
 mod plan_settings;
+mod plant;
 pub mod simulated_node;
 mod simulation;
 mod stop_profile;

@@ -26,6 +26,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::arm_files::arm_of_rig;
 use crate::faults::Faults;
+pub use crate::plant::{Pace, Plant};
 use crate::simulation::{Ending, Motion, MotionRejection, Simulation};
 use crate::trajectory_message::{from_message, point_message};
 use dreamitate_motion::Arm;
@@ -102,9 +103,6 @@ pub enum ArmEvent {
     },
 }
 
-/// What moves an arm's joints as far as it can: told where they are to be, it says where they are.
-pub type Plant = Box<dyn Fn(JointSample) -> JointSample + Send + Sync>;
-
 /// The motion under way, and who waits for its end.
 struct Controlled {
     simulation: Simulation,
@@ -146,7 +144,7 @@ pub fn run_observed(
 }
 
 /// As [`run`], for joints that somebody else moves: a world with physics. The plant is asked at each step of the
-/// controller and must be quick.
+/// controller.
 ///
 /// # Errors
 /// As [`run`].
@@ -185,7 +183,7 @@ async fn serve(
     let driver = Arc::new(Driver {
         controlled: Mutex::new(Controlled { simulation, ended: None }),
         wake: Notify::new(),
-        zero_ns: Time::now().to_ns(),
+        zero_ns: plant.as_ref().map_or_else(|| Time::now().to_ns(), |plant| plant.pace.zero_ns()),
         profile,
         arm,
         faults: parameters.faults,
@@ -244,7 +242,7 @@ impl Driver {
                     () = self.wake.notified() => {}
                 },
             }
-            let (ended, sample) = self.step(dt_s);
+            let (ended, sample) = self.step(dt_s).await;
             let (dead, dumb) = {
                 let simulation = &self.controlled.lock().simulation;
                 let due = |after_s| simulation.is_due(after_s);
@@ -274,12 +272,15 @@ impl Driver {
             if let Some(clock) = &mut clock {
                 clock.tick().await;
             }
-            self.step(dt_s);
+            self.step(dt_s).await;
         }
     }
 
     /// One step; whether a motion ended, and where the joints are.
-    fn step(&self, dt_s: f64) -> (bool, JointSample) {
+    async fn step(&self, dt_s: f64) -> (bool, JointSample) {
+        if let Some(Plant { arm, pace, .. }) = &self.plant {
+            pace.turn(*arm).await;
+        }
         let mut controlled = self.controlled.lock();
         let ending = controlled.simulation.tick(dt_s);
         let ended = ending.is_some();
@@ -287,12 +288,15 @@ impl Driver {
             // Fails if the goal's task was dropped.
             let _ = waiting.send(ending);
         }
-        if let Some(plant) = &self.plant {
-            let joints = plant(controlled.simulation.commanded());
+        if let Some(Plant { follow, .. }) = &self.plant {
+            let joints = follow(controlled.simulation.commanded());
             controlled.simulation.measure(joints);
         }
         let sample = controlled.simulation.sample();
         drop(controlled);
+        if let Some(Plant { arm, pace, .. }) = &self.plant {
+            pace.went(*arm, sample.time_s + dt_s);
+        }
         (self.observe)(ArmEvent::Step(sample));
         (ended, sample)
     }

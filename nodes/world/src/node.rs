@@ -7,7 +7,7 @@
 
 use crate::{Cinema, Hands, Judge, Moment, Scene, Split, ToolPieces, World, WorldArm};
 use anyhow::{Context, bail, ensure};
-use arm_executor::simulated_node;
+use arm_executor::simulated_node::{self, Pace, Plant};
 use dreamitate_carrier::{
     Carrier, Declaration, Goal, Node, NodeArgs, Outcome, ParameterError, ParameterSet, Publisher, Qos,
     Running,
@@ -96,7 +96,7 @@ impl Shared {
     /// What an arm is told; the world goes on to that time, and answers where the arm's joints are.
     fn tell(&mut self, arm: usize, told: JointSample) -> JointSample {
         self.told[arm] = told;
-        // The arms' clocks began at nearly the same time; the one that is ahead leads, and the others go on meanwhile.
+        // The others come to this time right after, and go on meanwhile.
         loop {
             let time_s = self.world.physics().time_s() + self.world.physics().timestep_s();
             if time_s > told.time_s {
@@ -115,12 +115,9 @@ impl Shared {
     }
 }
 
-/// The longest that an arm goes on without being told anything, seconds.
-const LONGEST_UNTOLD_S: f64 = 0.1;
-
 /// What an arm is to do at a time: what it was told, and after that it goes on at that speed.
 fn going_on(told: &JointSample, time_s: f64) -> TrajectoryPoint {
-    let since_s = (time_s - told.time_s).clamp(0.0, LONGEST_UNTOLD_S);
+    let since_s = (time_s - told.time_s).max(0.0);
     let joints = told.positions.iter().zip(&told.velocities);
     TrajectoryPoint {
         time_s,
@@ -156,6 +153,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     let mut judge = scene.judge();
     judge.watch(&world);
     let shared = Arc::new(Mutex::new(Shared { told: told.collect(), world, judge }));
+    let pace = Arc::new(Pace::new(arms.len()));
     let mut set = JoinSet::new();
     for (index, tool) in task.tools.iter().enumerate() {
         let text = |value: &str| format!("'{value}'");
@@ -168,7 +166,8 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
             .with_parameter("tool", &text(&tool_file.display().to_string()))
             .with_parameter("time_factor", &format!("{:?}", parameters.time_factor));
         let shared = shared.clone();
-        let plant = Box::new(move |told| shared.lock().tell(index, told));
+        let follow = Box::new(move |told| shared.lock().tell(index, told));
+        let plant = Plant { arm: index, pace: pace.clone(), follow };
         let carrier = carrier.clone();
         set.spawn(async move { simulated_node::run_with_plant(carrier, args, plant).await });
     }
