@@ -4,14 +4,8 @@ use image::RgbImage;
 /// Returns which pixels show hands and what came with them, row by row, opened and dilated.
 pub(crate) fn hand_mask(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Vec<bool> {
     let (w, h) = (image.width() as usize, image.height() as usize);
-    let mut mask: Vec<bool> = image
-        .pixels()
-        .zip(photo)
-        .map(|(pixel, before)| {
-            let [r, g, b] = pixel.0.map(f32::from);
-            !Look::is_photo(pixel.0, *before) && look.covers([r, g, b, 0.0], before.map(f32::from))
-        })
-        .collect();
+    let mut mask: Vec<bool> =
+        image.pixels().zip(photo).map(|(pixel, before)| look.covers(pixel.0, *before)).collect();
     let mut scratch = Vec::new();
     // Eroded by one pixel and dilated by as much, so that specks go, and dilated by two more.
     mask.iter_mut().for_each(|hand| *hand = !*hand);

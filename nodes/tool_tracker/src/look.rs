@@ -42,10 +42,12 @@ const BINS: usize = 256 / BIN;
 const BORDER_PX: i32 = 3;
 /// Fewer pixels are no hand.
 const MIN_HAND_PIXELS: usize = 200;
+/// A pixel that differs from the photo by less is the table's, levels; and no hand's, on a table as like to hands as that
+/// may be.
+const CHANGED: f32 = 25.0;
+const HAND_CHANGED: i32 = 18;
 /// A colour of hands fills this part of what came with the tools.
 const COMMON: f32 = 0.06;
-/// A pixel that differs from the photo by less is the table's, whatever its colour, levels.
-const CHANGED: f32 = 25.0;
 /// A pixel that is as near to one of the tool's colours is the tool's, levels.
 const OF_TOOL: f32 = 30.0;
 /// A hand whose colour had to be learnt is farther than this from the printed colours in the clip's light, and from those in
@@ -135,21 +137,20 @@ impl Look {
         Self::lit(&model.tools, light, shown, hands)
     }
 
-    /// Whether a pixel is so much the photo's that nothing can have come before it: what most pixels are, told fast. In no
-    /// light is a change larger than the plain difference.
+    /// Whether a pixel shows a hand, or something else that came with the tools, before them. On a table of a hand's colour
+    /// a hand looks like a shadow; a shadow is then taken for a hand, which does no harm.
     #[inline]
-    pub fn is_photo(seen: [u8; 3], before: [u8; 4]) -> bool {
+    pub fn covers(&self, seen: [u8; 3], before: [u8; 4]) -> bool {
         let difference = |channel: usize| i32::from(seen[channel]) - i32::from(before[channel]);
         let squared: i32 = (0..3).map(|channel| difference(channel).pow(2)).sum();
-        squared <= (CHANGED * CHANGED) as i32
+        squared > HAND_CHANGED * HAND_CHANGED && {
+            let [r, g, b] = seen.map(f32::from);
+            self.is_hand([r, g, b, 0.0])
+        }
     }
 
-    /// Whether a pixel shows a hand, or something else that came with the tools, before them.
-    #[inline]
-    pub fn covers(&self, seen: Pixel, before: Pixel) -> bool {
-        if change_squared(seen, before) <= CHANGED * CHANGED {
-            return false;
-        }
+    /// Whether a colour is that of a hand, or of something else that came with the tools.
+    fn is_hand(&self, seen: Pixel) -> bool {
         let unlike =
             |colours: &[Pixel], levels: f32| colours.iter().all(|colour| distance(*colour, seen) > levels);
         let is_skin = self.is_skin(seen) && unlike(&self.palette, OF_TOOL);
@@ -221,7 +222,6 @@ fn light_of(facets: &[(Pixel, Pixel, f32)]) -> Pixel {
 mod tests {
     use super::*;
 
-    const TABLE: Pixel = [120.0, 122.0, 124.0, 0.0];
     const PRINT: [Pixel; 4] = [
         [10.0, 105.0, 196.0, 0.0],
         [245.0, 246.0, 248.0, 0.0],
@@ -237,22 +237,29 @@ mod tests {
     fn skin_of_all_tones_is_a_hand_and_print_is_not() {
         for skin in [[222.0, 184.0, 168.0], [198.0, 150.0, 122.0], [150.0, 104.0, 78.0], [92.0, 62.0, 48.0]] {
             let [r, g, b] = skin;
-            assert!(look().covers([r, g, b, 0.0], TABLE), "{skin:?}");
-            assert!(!look().covers([r, g, b, 0.0], [r, g, b, 0.0]), "a table of that colour");
-            assert!(!Look { palette: vec![[r + 9.0, g, b, 0.0]], ..look() }.covers([r, g, b, 0.0], TABLE));
+            assert!(look().is_hand([r, g, b, 0.0]), "{skin:?}");
+            assert!(!Look { palette: vec![[r + 9.0, g, b, 0.0]], ..look() }.is_hand([r, g, b, 0.0]));
         }
         for colour in PRINT {
-            assert!(!look().covers(colour, TABLE), "{colour:?}");
+            assert!(!look().is_hand(colour), "{colour:?}");
         }
+    }
+
+    #[test]
+    fn a_hand_is_told_from_a_table_of_its_colour_by_a_little() {
+        let skin = [150, 104, 78];
+        let same = [150, 104, 78, 0];
+        assert!(look().covers(skin, [120, 122, 124, 0]));
+        assert!(!look().covers(skin, same) && !look().covers(skin, [158, 110, 84, 0]));
+        assert!(look().covers(skin, [165, 115, 88, 0]), "as dark as a shadow");
     }
 
     #[test]
     fn in_tinted_light_skin_is_still_skin() {
         let light = [0.76, 1.0, 1.15, 0.0];
         let seen: Pixel = std::array::from_fn(|c| light[c] * [150.0, 104.0, 78.0, 0.0][c]);
-        let table = [20.0, 40.0, 60.0, 0.0];
-        assert!(!look().covers(seen, table));
-        assert!(Look { light, ..look() }.covers(seen, table));
+        assert!(!look().is_hand(seen));
+        assert!(Look { light, ..look() }.is_hand(seen));
     }
 
     #[test]
@@ -262,9 +269,9 @@ mod tests {
         counts[bin(glove)] = 300.0;
         counts[bin(PRINT[0])] = 700.0;
         let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
-        assert!(!look().covers(glove, TABLE) && learnt.covers(glove, TABLE));
-        assert!(!learnt.covers(PRINT[0], TABLE), "print is the tool's, however much of it is seen elsewhere");
-        assert!(!Look { shown: vec![[50.0, 160.0, 70.0, 0.0]], ..learnt }.covers(glove, TABLE));
+        assert!(!look().is_hand(glove) && learnt.is_hand(glove));
+        assert!(!learnt.is_hand(PRINT[0]), "print is the tool's, however much of it is seen elsewhere");
+        assert!(!Look { shown: vec![[50.0, 160.0, 70.0, 0.0]], ..learnt }.is_hand(glove));
     }
 
     #[test]
