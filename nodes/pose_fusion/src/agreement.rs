@@ -26,7 +26,7 @@ pub struct FusionLimits {
 impl Default for FusionLimits {
     fn default() -> Self {
         Self {
-            max_residual: 70.0,
+            max_residual: 80.0,
             max_ray_gap_m: 0.015,
             max_rotation_gap_rad: 25f64.to_radians(),
             max_step_m: 0.3,

@@ -32,6 +32,7 @@ impl TrackerSettings {
         Self {
             min_explained: self.min_explained - 0.25,
             min_visible_fraction: self.min_visible_fraction - 0.1,
+            max_residual: self.max_residual + 10.0,
             ..self.clone()
         }
     }

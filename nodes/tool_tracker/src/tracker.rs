@@ -1,7 +1,7 @@
 use crate::{
     assign::APART_M,
     follow::Follower,
-    refine::{COARSE, FINE, GLANCE, MIDDLE, Prior, Refined, Scene, Scratch, refine},
+    refine::{COARSE, FINE, MIDDLE, Prior, Refined, Scene, Scratch, refine},
     settings::TrackerSettings,
     sight::{Sight, Start},
     view_model::ViewModel,
@@ -86,18 +86,19 @@ const VAGUE_M: f64 = 0.01;
 const ALONG: [f64; 6] = [-2.0, -1.33, -0.67, 0.67, 1.33, 2.0];
 
 /// The pose near the fused one that explains a picture best. What one other view has seen is vague in that view's depth,
-/// which this view sees sideways.
+/// which this view sees sideways. Where the tool hardly differs from the table the smallest picture leads astray, so that
+/// starts are also refined without it.
 fn sought(scene: &Scene<'_>, fused: &Gaussian6, prior: &Prior, scratch: &mut Scratch) -> Option<Refined> {
     let vague = longest_axis(&fused.covariance.fixed_view::<3, 3>(3, 3).into());
     let beside = ALONG.map(|sigmas| sigmas * vague);
     let shifts = beside.into_iter().filter(|_| vague.norm() > VAGUE_M).chain([Vector3::zeros()]);
-    let glances = shifts.filter_map(|shift| {
+    let found = shifts.flat_map(|shift| {
         let translation = prior.camera_from_tool.translation.vector + shift;
         let start = Pose::from_parts(translation.into(), prior.camera_from_tool.rotation);
-        refine(scene, &start, &[GLANCE], None, scratch)
+        [&[COARSE, MIDDLE][..], &[MIDDLE]].map(|stages| refine(scene, &start, stages, Some(prior), scratch))
     });
-    let start = glances.max_by(|a, b| a.gain.total_cmp(&b.gain))?;
-    refine(scene, &start.pose, &[COARSE, MIDDLE, FINE[0], FINE[1]], Some(prior), scratch)
+    let best = found.flatten().max_by(|a, b| a.gain.total_cmp(&b.gain))?;
+    refine(scene, &best.pose, &FINE, Some(prior), scratch)
 }
 
 /// The direction in which a position is known least, as long as one standard deviation.
