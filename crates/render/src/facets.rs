@@ -19,6 +19,8 @@ pub struct Facets {
     texture_width: u32,
     /// `[triangle][palette]` → facet.
     facet_of: Vec<[u8; MAX_PALETTE]>,
+    /// The facet of a triangle that has only one.
+    only: Vec<Option<u8>>,
 }
 
 /// Colours nearer than this are one (the texture's anti-aliasing and noise), Euclidean in RGB.
@@ -43,7 +45,7 @@ impl Facets {
         let mut normals: Vec<Vector3<f32>> = Vec::new();
         let mut list: Vec<Facet> = Vec::new();
         let mut key_of: Vec<(usize, usize)> = Vec::new();
-        let facet_of = mesh
+        let facet_of: Vec<[u8; MAX_PALETTE]> = mesh
             .triangles
             .iter()
             .map(|triangle| {
@@ -76,7 +78,11 @@ impl Facets {
             })
             .collect();
         list.truncate(MAX_FACETS);
-        Self { list, palette_of_texel, texture_width, facet_of }
+        let used = palette.len().max(1);
+        let only =
+            |row: &[u8; MAX_PALETTE]| row[..used].iter().all(|facet| *facet == row[0]).then_some(row[0]);
+        let only = facet_of.iter().map(only).collect();
+        Self { list, palette_of_texel, texture_width, facet_of, only }
     }
 
     /// The facets; a sample buffer holds indices into this.
@@ -87,6 +93,9 @@ impl Facets {
     /// The facet at a triangle's texture coordinates.
     #[inline]
     pub fn at(&self, mesh: &TexturedMesh, triangle: usize, u: f32, v: f32) -> u8 {
+        if let Some(facet) = self.only[triangle] {
+            return facet;
+        }
         let (x, y) = mesh.texel(u, v);
         self.facet_of[triangle][self.palette_of_texel[(y * self.texture_width + x) as usize] as usize]
     }

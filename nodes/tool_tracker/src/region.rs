@@ -87,12 +87,14 @@ pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[
     left.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)).then(a.1.cmp(&b.1)));
     let mut chosen: Vec<[f32; 2]> = Vec::new();
     for (_, x, y) in left {
-        let centre = centroid(&likeness.of_tool, width, [x, y], reach);
-        let apart = |other: &[f32; 2]| {
-            (other[0] - centre[0]).hypot(other[1] - centre[1]) > 1.4 * radius_px
-                && (other[0] - x as f32).hypot(other[1] - y as f32) > 1.4 * radius_px
+        let is_free = |at: [f32; 2]| {
+            chosen.iter().all(|other| (other[0] - at[0]).hypot(other[1] - at[1]) > 1.4 * radius_px)
         };
-        if chosen.iter().all(apart) {
+        if !is_free([x as f32, y as f32]) {
+            continue;
+        }
+        let centre = centroid(&likeness.of_tool, width, [x, y], reach);
+        if is_free(centre) {
             chosen.push(centre);
             if chosen.len() == most {
                 break;
