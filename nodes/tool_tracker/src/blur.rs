@@ -1,4 +1,5 @@
 use crate::pixel::{Area, Pixel};
+use pulp::Arch;
 
 /// How far a Gaussian reaches, pixels.
 pub(crate) fn reach_px(sigma_px: f32) -> usize {
@@ -7,16 +8,26 @@ pub(crate) fn reach_px(sigma_px: f32) -> usize {
 
 /// Blurs an area of a picture of `width` columns in place with a Gaussian; the area's border is repeated.
 pub(crate) fn blur(image: &mut [Pixel], width: usize, area: Area, sigma_px: f32, scratch: &mut Vec<Pixel>) {
-    match reach_px(sigma_px) {
-        0 => {}
-        1 => blur_within::<1>(image, width, area, sigma_px, scratch),
-        2 => blur_within::<2>(image, width, area, sigma_px, scratch),
-        3 => blur_within::<3>(image, width, area, sigma_px, scratch),
-        _ => blur_within::<4>(image, width, area, sigma_px, scratch),
+    struct Job<'a>(&'a mut [Pixel], usize, Area, f32, &'a mut Vec<Pixel>);
+    impl pulp::NullaryFnOnce for Job<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn call(self) {
+            let Job(image, width, area, sigma_px, scratch) = self;
+            match reach_px(sigma_px) {
+                0 => {}
+                1 => blur_within::<1>(image, width, area, sigma_px, scratch),
+                2 => blur_within::<2>(image, width, area, sigma_px, scratch),
+                3 => blur_within::<3>(image, width, area, sigma_px, scratch),
+                _ => blur_within::<4>(image, width, area, sigma_px, scratch),
+            }
+        }
     }
+    Arch::new().dispatch(Job(image, width, area, sigma_px, scratch));
 }
 
 /// The same with a reach that the compiler knows, so that a pixel's sum stays in a register.
+#[inline(always)]
 fn blur_within<const REACH: usize>(
     image: &mut [Pixel],
     width: usize,

@@ -6,6 +6,7 @@ use crate::{
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::Window;
 use nalgebra::{Matrix6, Vector6};
+use pulp::Arch;
 
 /// Differences count up to this in the energy, levels: what covers the tool must not decide.
 pub(crate) const ENERGY_CAP: f32 = 120.0;
@@ -63,6 +64,19 @@ impl Comparison<'_> {
     /// Sets up the equations at the pose at which the drawing was made, and keeps the pixels that take part as
     /// `points`. `None` where too little of the tool is seen.
     pub fn linearise(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
+        struct Job<'a, 'b>(&'a Comparison<'b>, &'a Pose, &'a mut Vec<Point>);
+        impl pulp::NullaryFnOnce for Job<'_, '_> {
+            type Output = Option<NormalEquations>;
+            #[inline(always)]
+            fn call(self) -> Self::Output {
+                self.0.linearise_wide(self.1, self.2)
+            }
+        }
+        Arch::new().dispatch(Job(self, camera_from_tool, points))
+    }
+
+    #[inline(always)]
+    fn linearise_wide(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
         let Self { image, painted, background, valid, drawing, window, .. } = *self;
         let width = window.width;
         let motion = Motion::new(self.camera, camera_from_tool);
@@ -178,12 +192,12 @@ impl Comparison<'_> {
 }
 
 /// The weight of a squared colour difference (Geman and McClure's, but for a square).
-#[inline]
+#[inline(always)]
 pub(crate) fn weight(squared: f32, half_weight: f32) -> f32 {
     1.0 / (1.0 + squared / (half_weight * half_weight))
 }
 
-#[inline]
+#[inline(always)]
 fn half_difference(a: Pixel, b: Pixel) -> Pixel {
     difference(a, b).map(|v| 0.5 * v)
 }

@@ -23,7 +23,7 @@ pub(crate) struct Look {
     light: Pixel,
     /// For each tool its facets' printed colours in the clip's light.
     pub printed: Vec<Vec<Pixel>>,
-    /// All of them.
+    /// All of them, each once.
     pub palette: Vec<Pixel>,
     /// The colours in which facets were seen.
     shown: Vec<Pixel>,
@@ -77,7 +77,13 @@ impl Look {
         };
         let printed: Vec<Vec<Pixel>> =
             tools.iter().map(|tool| tool.facet_list().map(colour).collect()).collect();
-        Self { light, palette: printed.concat(), printed, shown, hands }
+        let mut palette: Vec<Pixel> = Vec::new();
+        for colour in printed.iter().flatten() {
+            if !palette.contains(colour) {
+                palette.push(*colour);
+            }
+        }
+        Self { light, palette, printed, shown, hands }
     }
 
     /// The look of a clip as one of its frames shows it, in which all tools are found.

@@ -5,6 +5,7 @@ use crate::{
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::Window;
 use nalgebra::Vector6;
+use pulp::Arch;
 
 /// A pixel of a drawing as a point in space with its colour and the drawing's slope there.
 #[derive(Clone, Copy)]
@@ -32,7 +33,7 @@ impl Motion {
 
     /// The pixel's change with a twist of the tool (rotation, translation; two zeros fill the vector
     /// registers), for a point of the tool: `∂u/∂ξ`, `∂v/∂ξ`.
-    #[inline]
+    #[inline(always)]
     pub fn of_pixel(&self, position: [f32; 3]) -> ([f32; 8], [f32; 8]) {
         let near = 1.0 / position[2];
         let (ux, vy) = (self.focal_px[0] * near, self.focal_px[1] * near);
@@ -60,6 +61,19 @@ impl Picture<'_> {
     /// picture where they come to lie: their mean squared difference and the descent direction. The drawing is not
     /// made again, so this holds for small moves.
     pub fn compare(&self, points: &[Point], drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
+        struct Job<'a, 'b>(&'a Picture<'b>, &'a [Point], &'a Pose, &'a Pose);
+        impl pulp::NullaryFnOnce for Job<'_, '_> {
+            type Output = (f64, Vector6<f64>);
+            #[inline(always)]
+            fn call(self) -> Self::Output {
+                self.0.compare_wide(self.1, self.2, self.3)
+            }
+        }
+        Arch::new().dispatch(Job(self, points, drawn, moved))
+    }
+
+    #[inline(always)]
+    fn compare_wide(&self, points: &[Point], drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
         let motion = Motion::new(self.camera, drawn);
         let step = moved * drawn.inverse();
         let turn = step.rotation.to_rotation_matrix().matrix().cast::<f32>();
