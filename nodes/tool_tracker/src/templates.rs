@@ -2,7 +2,7 @@ use crate::{
     appearance::mixed,
     equations::{ENERGY_CAP, STRUCTURE_WEIGHT, UNTRACKED_WEIGHT},
     levels::{Level, Scale},
-    pixel::{change_squared, distance},
+    pixel::{change_squared, distance, norm_squared},
     refine::Scene,
     synthesis::{NOTHING, draw_facets},
 };
@@ -83,9 +83,10 @@ impl TemplateBank {
     /// Returns the `most` best poses (camera from tool) near a pixel of the quarter picture, best first, no two
     /// alike.
     pub fn best_poses(&self, scene: &Scene<'_>, centre: [f32; 2], most: usize) -> Vec<Pose> {
-        let (level, photo) = (scene.frame.at(Scale::Quarter), scene.shot.photo.levels.at(Scale::Quarter));
+        let level = scene.frame.at(Scale::Quarter);
+        let seen = seen(level, scene.shot.photo.levels.at(Scale::Quarter));
         let score = |template: &Template, at: [i32; 2], step: usize| {
-            template.gain(scene, level, photo, at, step).map(|gain| -gain)
+            template.gain(scene, level, &seen, at, step).map(|gain| -gain)
         };
         // A drawing's middle, not the tool's origin, belongs on the region's centre.
         let on_centre = |middle: [i32; 2], [dx, dy]: [i32; 2]| {
@@ -141,6 +142,21 @@ impl TemplateBank {
     }
 }
 
+/// What a pixel adds to the sums over a facet: its red, green and blue, their squares, 1, and by how much it changed against
+/// the photo, squared; nothing where a hand is. Two zeros fill the vector registers.
+type Share = [f32; 8];
+
+fn seen(level: &Level, photo: &Level) -> Vec<Share> {
+    let share = |at: usize| {
+        let colour = level.colour(at);
+        let [r, g, b, _] = colour;
+        let change = change_squared(colour, photo.colour(at)).min(ENERGY_CAP * ENERGY_CAP);
+        let share = [r, g, b, norm_squared(colour), 1.0, change, 0.0, 0.0];
+        if level.hands[at] { [0.0; 8] } else { share }
+    };
+    (0..level.rgb.len()).map(share).collect()
+}
+
 impl Template {
     /// By how much the drawing, each facet in the picture's colour, explains the picture better than the photo does:
     /// a difference of sums of squares, over every `step`th pixel.
@@ -148,24 +164,15 @@ impl Template {
         &self,
         scene: &Scene<'_>,
         level: &Level,
-        photo: &Level,
+        seen: &[Share],
         at: [i32; 2],
         step: usize,
     ) -> Option<f32> {
-        let mut sums = [[0f32; 6]; 64];
+        let mut sums = [[0f32; 8]; 64];
         for &(dx, dy, facet) in self.pixels.iter().step_by(step) {
             let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
-            if level.hands[i] {
-                continue;
-            }
-            let colour = level.colour(i);
             let sum = &mut sums[usize::from(facet) & 63];
-            sum[5] += change_squared(colour, photo.colour(i)).min(ENERGY_CAP * ENERGY_CAP);
-            for c in 0..3 {
-                sum[c] += colour[c];
-                sum[3] += colour[c] * colour[c];
-            }
-            sum[4] += 1.0;
+            *sum = std::array::from_fn(|part| sum[part] + seen[i][part]);
         }
         let (mut gain, mut seen) = (0f32, 0f32);
         let (mut sum_all, mut squares, mut explained, mut count) = ([0f32; 3], 0f32, 0f32, 0f32);
