@@ -19,6 +19,8 @@ pub(crate) const UNTRACKED_WEIGHT: f32 = 0.25;
 pub(crate) const STRUCTURE_WEIGHT: f64 = 0.4;
 /// A drawing that is flatter than this at a pixel says nothing about motion, squared levels a pixel.
 const MIN_GRADIENT_SQUARED: f32 = 1.0;
+/// A drawing whose colours spread by less is of one colour, levels.
+const PLAIN: f64 = 40.0;
 /// Fewer pixels inside the outline are no tool.
 const MIN_INSIDE: u32 = 20;
 
@@ -39,6 +41,9 @@ pub(crate) struct NormalEquations {
     /// The part of what differs from the photo inside the outline that the drawing explains; below 0 if the photo
     /// explains more.
     pub explained: f64,
+    /// The part of what differs inside the outline from one colour that the drawing explains; below 0 if one colour explains
+    /// more. 1 for a drawing that is itself of hardly more than one colour.
+    pub structured: f64,
     /// Mean squared difference of one channel inside and around the outline.
     pub variance: f64,
 }
@@ -93,12 +98,14 @@ impl Comparison<'_> {
         let (mut inside_sum, mut inside_count) = (0f64, 0u32);
         let (mut gain, mut inside_before, mut inside_after) = (0f64, 0f64, 0f64);
         let (mut colour_sum, mut colour_squares) = ([0f64; 4], 0f64);
+        let (mut drawn_sum, mut drawn_squares) = ([0f64; 4], 0f64);
         for y in self.area.y0.max(1)..self.area.y1.min(window.height - 1) {
             let mut row_hessian = [[0f32; 8]; 6];
             let mut row_descent = [0f32; 8];
             let (mut row_energy, mut row_inside) = (0f32, 0f32);
             let (mut row_gain, mut row_before, mut row_after) = (0f32, 0f32, 0f32);
             let (mut row_sum, mut row_squares): (Pixel, f32) = ([0.0; 4], 0.0);
+            let (mut row_drawn, mut row_drawn_squares): (Pixel, f32) = ([0.0; 4], 0.0);
             for x in self.area.x0.max(1)..self.area.x1.min(width - 1) {
                 let at = y * width + x;
                 let nearness = drawing.nearness[at];
@@ -123,6 +130,8 @@ impl Comparison<'_> {
                 if inside {
                     row_sum = std::array::from_fn(|c| row_sum[c] + image[at][c]);
                     row_squares += norm_squared(image[at]);
+                    row_drawn = std::array::from_fn(|c| row_drawn[c] + painted[at][c]);
+                    row_drawn_squares += norm_squared(painted[at]);
                     let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
                     row_gain += before - capped;
                     row_inside += capped.sqrt();
@@ -163,6 +172,8 @@ impl Comparison<'_> {
             gain += f64::from(row_gain);
             colour_sum.iter_mut().zip(row_sum).for_each(|(sum, value)| *sum += f64::from(value));
             colour_squares += f64::from(row_squares);
+            drawn_sum.iter_mut().zip(row_drawn).for_each(|(sum, value)| *sum += f64::from(value));
+            drawn_squares += f64::from(row_drawn_squares);
             inside_before += f64::from(row_before);
             inside_after += f64::from(row_after);
             for (sum, row) in hessian.iter_mut().zip(row_hessian) {
@@ -175,8 +186,11 @@ impl Comparison<'_> {
         }
         let mean = energy / f64::from(count);
         // What differs inside the outline from one colour all over.
-        let structure =
-            colour_squares - colour_sum.iter().map(|sum| sum * sum).sum::<f64>() / f64::from(inside_count);
+        let spread = |squares: f64, sum: [f64; 4]| {
+            squares - sum.iter().map(|sum| sum * sum).sum::<f64>() / f64::from(inside_count)
+        };
+        let structure = spread(colour_squares, colour_sum);
+        let is_plain = spread(drawn_squares, drawn_sum) < f64::from(inside_count) * PLAIN * PLAIN;
         gain += STRUCTURE_WEIGHT * (structure - inside_after);
         Some(NormalEquations {
             hessian: Matrix6::from_fn(|i, j| hessian[i][j]),
@@ -186,6 +200,7 @@ impl Comparison<'_> {
             gain,
             count: f64::from(count),
             explained: 1.0 - inside_after / inside_before.max(1.0),
+            structured: if is_plain { 1.0 } else { 1.0 - inside_after / structure.max(1.0) },
             variance: mean / 3.0,
         })
     }

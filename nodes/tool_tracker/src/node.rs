@@ -61,6 +61,14 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                         .about("least part of what changed inside the outline that a pose must explain")
                         .range(0.0, 1.0),
                 )?,
+                min_structured: p.declare(
+                    Declaration::new("min_structured", defaults.min_structured)
+                        .about(
+                            "least part of what differs from one colour inside the outline of a tool with print that \
+                             a pose must explain; below 0 it may explain less than one colour does",
+                        )
+                        .range(-10.0, 1.0),
+                )?,
                 max_residual: p.declare(
                     Declaration::new("max_residual", defaults.max_residual)
                         .unit("levels")

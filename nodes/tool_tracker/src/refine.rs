@@ -78,6 +78,8 @@ pub(crate) struct Refined {
     pub gain: f64,
     /// The part of what changed inside the outline that it explains.
     pub explained: f64,
+    /// The part of what differs inside the outline from one colour that it explains; 1 for a tool of one colour.
+    pub structured: f64,
     /// Mean colour difference inside the outline, levels.
     pub residual: f64,
     pub information: Matrix6<f64>,
@@ -202,6 +204,7 @@ fn descend(
                 energy,
                 gain: system.gain - strain * PRIOR_LEVELS_SQUARED * system.count,
                 explained: system.explained,
+                structured: system.structured,
                 residual: system.residual,
                 information,
                 visible_fraction: drawing.visible_fraction(valid, width),

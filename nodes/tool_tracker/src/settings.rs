@@ -5,6 +5,9 @@ use dreamitate_geometry::ViewTie;
 pub struct TrackerSettings {
     /// A pose that explains less of what changed inside its outline is rejected.
     pub min_explained: f64,
+    /// A pose of a tool with print is rejected if, of what differs from one colour inside its outline, it explains less: an
+    /// arm is as long as a tool and of one colour.
+    pub min_structured: f64,
     /// A pose whose residual is larger is rejected: mean colour difference inside the tool's outline, in levels
     /// of 0 to 255 over the three channels.
     pub max_residual: f64,
@@ -18,6 +21,7 @@ impl Default for TrackerSettings {
     fn default() -> Self {
         Self {
             min_explained: 0.35,
+            min_structured: -0.5,
             max_residual: 70.0,
             min_visible_fraction: 0.3,
             view_tie: ViewTie::DREAMED,

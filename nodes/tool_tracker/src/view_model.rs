@@ -122,6 +122,11 @@ impl ViewModel {
             format!("residual {:.1} exceeds {:.1}", found.residual, settings.max_residual)
         } else if found.explained < settings.min_explained {
             format!("explained {:.2} is below {:.2}", found.explained, settings.min_explained)
+        } else if found.structured < settings.min_structured {
+            format!(
+                "one colour explains as much: {:.2} is below {:.2}",
+                found.structured, settings.min_structured
+            )
         } else if found.visible_fraction < settings.min_visible_fraction {
             format!(
                 "visible fraction {:.2} is below {:.2}",
