@@ -1,13 +1,23 @@
-use crate::look::Look;
+use crate::look::{Cover, Look};
 use image::RgbImage;
 
-/// Returns which pixels show hands and what came with them, row by row, opened and dilated.
-pub(crate) fn hand_mask(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Vec<bool> {
+/// Returns which pixels show hands and what came with them, and which show these or shades that may be them, row by row,
+/// each opened and dilated.
+pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> [Vec<bool>; 2] {
     let (w, h) = (image.width() as usize, image.height() as usize);
-    let mut mask: Vec<bool> =
+    let covers: Vec<Cover> =
         image.pixels().zip(photo).map(|(pixel, before)| look.covers(pixel.0, *before)).collect();
+    let hands = opened(covers.iter().map(|cover| *cover == Cover::Hand).collect(), w, h);
+    let shades = match covers.contains(&Cover::Shade) {
+        true => opened(covers.iter().map(|cover| *cover != Cover::Nothing).collect(), w, h),
+        false => hands.clone(),
+    };
+    [hands, shades]
+}
+
+/// Eroded by one pixel and dilated by as much, so that specks go, and dilated by two more.
+fn opened(mut mask: Vec<bool>, w: usize, h: usize) -> Vec<bool> {
     let mut scratch = Vec::new();
-    // Eroded by one pixel and dilated by as much, so that specks go, and dilated by two more.
     mask.iter_mut().for_each(|hand| *hand = !*hand);
     dilate(&mut mask, w, h, 1, &mut scratch);
     mask.iter_mut().for_each(|hand| *hand = !*hand);
@@ -45,7 +55,7 @@ mod tests {
             }
         }
         image.put_pixel(30, 30, image::Rgb([200, 150, 130]));
-        let mask = hand_mask(&image, &[[20, 25, 30, 0]; 1600], &Look::plain(&[]));
+        let [mask, _] = hand_masks(&image, &[[20, 25, 30, 0]; 1600], &Look::plain(&[]));
         assert!(mask[15 * 40 + 15]);
         assert!(!mask[30 * 40 + 30]);
         assert!(!mask[5 * 40 + 30]);

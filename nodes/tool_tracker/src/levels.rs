@@ -1,6 +1,6 @@
 use crate::{
     blur::blur,
-    hand::hand_mask,
+    hand::hand_masks,
     look::Look,
     pixel::{Area, Pixel},
     refine::{COARSE, FINE, MIDDLE, Stage},
@@ -18,6 +18,8 @@ pub(crate) struct Level {
     pub rgb: Vec<[u8; 4]>,
     /// Pixels that show hands (at least half of the pixels that they stand for).
     pub hands: Vec<bool>,
+    /// Pixels that show hands or shades of their colour, which before a tool are hands.
+    pub shades: Vec<bool>,
 }
 
 /// A picture at full, half and quarter size.
@@ -33,7 +35,8 @@ pub(crate) struct Photo {
 
 impl Photo {
     pub fn of(image: &RgbImage) -> Self {
-        let levels = Levels::with_hands(image, vec![false; (image.width() * image.height()) as usize]);
+        let nothing = vec![false; (image.width() * image.height()) as usize];
+        let levels = Levels::with_hands(image, [nothing.clone(), nothing]);
         let mut scratch = Vec::new();
         let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
             let level = levels.at(scale);
@@ -82,15 +85,16 @@ impl Scale {
 impl Levels {
     /// The levels of a frame after a photo of the same size, and what it shows of hands: nothing that has the tools' colours.
     pub fn of(image: &RgbImage, photo: &Photo, look: &Look) -> Self {
-        Self::with_hands(image, hand_mask(image, &photo.levels.at(Scale::Full).rgb, look))
+        Self::with_hands(image, hand_masks(image, &photo.levels.at(Scale::Full).rgb, look))
     }
 
-    fn with_hands(image: &RgbImage, hands: Vec<bool>) -> Self {
+    fn with_hands(image: &RgbImage, [hands, shades]: [Vec<bool>; 2]) -> Self {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
             rgb: image.pixels().map(|p| [p.0[0], p.0[1], p.0[2], 0]).collect(),
             hands,
+            shades,
         };
         let half = full.halved();
         let quarter = half.halved();
@@ -111,24 +115,26 @@ impl Level {
     fn halved(&self) -> Level {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut rgb = Vec::with_capacity(width * height);
-        let mut hands = Vec::with_capacity(width * height);
-        let colours = self.rgb.chunks_exact(2 * self.width).zip(self.hands.chunks_exact(2 * self.width));
-        for (colours, are_hands) in colours {
+        for colours in self.rgb.chunks_exact(2 * self.width) {
             let (upper, lower) = colours.split_at(self.width);
             rgb.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
                 let sum =
                     |c: usize| -> u16 { above.iter().chain(below).map(|pixel| u16::from(pixel[c])).sum() };
                 std::array::from_fn(|c| ((sum(c) + 2) / 4) as u8)
             }));
-            let (upper, lower) = are_hands.split_at(self.width);
-            hands.extend(
-                upper
-                    .chunks_exact(2)
-                    .zip(lower.chunks_exact(2))
-                    .map(|(above, below)| above.iter().chain(below).filter(|hand| **hand).count() >= 2),
-            );
         }
-        Level { width, height, rgb, hands }
+        let halved =
+            |mask: &[bool]| {
+                let mut half = Vec::with_capacity(width * height);
+                for rows in mask.chunks_exact(2 * self.width) {
+                    let (upper, lower) = rows.split_at(self.width);
+                    half.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
+                        above.iter().chain(below).filter(|is_set| **is_set).count() >= 2
+                    }));
+                }
+                half
+            };
+        Level { width, height, rgb, hands: halved(&self.hands), shades: halved(&self.shades) }
     }
 
     /// The index of a pixel, or `None` outside.
@@ -161,14 +167,14 @@ impl Level {
         }
     }
 
-    /// Copies which of a window's pixels count: inside the image and not hands.
-    pub fn crop_valid(&self, window: Window, out: &mut Vec<bool>) {
+    /// Copies which of a window's pixels count: inside the image and not among `hands`, this level's or its shades.
+    pub fn crop_valid(&self, window: Window, hands: &[bool], out: &mut Vec<bool>) {
         out.clear();
         out.resize(window.width * window.height, false);
         let (left, inside, _) = self.columns(window);
         for (y, row) in (window.y_px..).zip(out.chunks_exact_mut(window.width)) {
             if let Some(first) = self.index(0, y) {
-                let hands = &self.hands[first + inside.start..first + inside.end];
+                let hands = &hands[first + inside.start..first + inside.end];
                 row[left..].iter_mut().zip(hands).for_each(|(valid, hands)| *valid = !hands);
             }
         }
@@ -210,7 +216,7 @@ mod tests {
         for (x_px, y_px) in [(-2, -1), (2, 1), (-9, 0), (9, 0), (0, 7)] {
             let window = Window { x_px, y_px, width: 5, height: 4 };
             level.crop_rgb(window, &mut colours);
-            level.crop_valid(window, &mut valid);
+            level.crop_valid(window, &level.hands, &mut valid);
             for (at, (colour, valid)) in colours.iter().zip(&valid).enumerate() {
                 let (x, y) = (x_px + at as i32 % 5, y_px + at as i32 / 5);
                 assert_eq!(*valid, (0..4).contains(&x) && (0..3).contains(&y), "{x} {y}");

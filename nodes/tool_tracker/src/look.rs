@@ -31,6 +31,16 @@ pub(crate) struct Look {
     hands: Option<Colours>,
 }
 
+/// What may be before a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cover {
+    Nothing,
+    /// A shadow on a table of a hand's colour, or a hand that looks like one: where a tool should be, a hand.
+    Shade,
+    /// A hand, or something else that came with the tools.
+    Hand,
+}
+
 /// How common colours are: shares of pixels in cubes of [`BIN`] levels, each with its neighbours.
 #[derive(Clone, Debug)]
 struct Colours(Vec<f32>);
@@ -42,10 +52,10 @@ const BINS: usize = 256 / BIN;
 const BORDER_PX: i32 = 3;
 /// Fewer pixels are no hand.
 const MIN_HAND_PIXELS: usize = 200;
-/// A pixel that differs from the photo by less is the table's, levels; and no hand's, on a table as like to hands as that
-/// may be.
+/// A pixel that differs from the photo by less is the table's, whatever its colour, levels.
 const CHANGED: f32 = 25.0;
-const HAND_CHANGED: i32 = 18;
+/// A shade in a hand's colour differs from the photo by more, levels.
+const SHADE_CHANGED: i32 = 18;
 /// A colour of hands fills this part of what came with the tools.
 const COMMON: f32 = 0.06;
 /// A pixel that is as near to one of the tool's colours is the tool's, levels.
@@ -100,7 +110,7 @@ impl Look {
                 continue;
             }
             level.crop_rgb(window, &mut image);
-            level.crop_valid(window, &mut valid);
+            level.crop_valid(window, &level.hands, &mut valid);
             let printed: Vec<Pixel> = tool.facet_list().map(facet_colour).collect();
             appearance.fit(&printed, &drawing, &image, &valid, window.width);
             facets.extend(
@@ -143,15 +153,19 @@ impl Look {
         Self::lit(&model.tools, light, shown, hands)
     }
 
-    /// Whether a pixel shows a hand, or something else that came with the tools, before them. On a table of a hand's colour
-    /// a hand looks like a shadow; a shadow is then taken for a hand, which does no harm.
+    /// What a pixel shows before the tools.
     #[inline]
-    pub fn covers(&self, seen: [u8; 3], before: [u8; 4]) -> bool {
+    pub fn covers(&self, seen: [u8; 3], before: [u8; 4]) -> Cover {
         let difference = |channel: usize| i32::from(seen[channel]) - i32::from(before[channel]);
         let squared: i32 = (0..3).map(|channel| difference(channel).pow(2)).sum();
-        squared > HAND_CHANGED * HAND_CHANGED && {
-            let [r, g, b] = seen.map(f32::from);
-            self.is_hand([r, g, b, 0.0])
+        let [r, g, b] = seen.map(f32::from);
+        let seen = [r, g, b, 0.0];
+        if squared <= SHADE_CHANGED * SHADE_CHANGED || !self.is_hand(seen) {
+            Cover::Nothing
+        } else if change_squared(seen, before.map(f32::from)) <= CHANGED * CHANGED {
+            Cover::Shade
+        } else {
+            Cover::Hand
         }
     }
 
@@ -252,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_hand_is_told_from_a_table_of_its_colour_by_a_little() {
-        let skin = [150, 104, 78];
-        let same = [150, 104, 78, 0];
-        assert!(look().covers(skin, [120, 122, 124, 0]));
-        assert!(!look().covers(skin, same) && !look().covers(skin, [158, 110, 84, 0]));
-        assert!(look().covers(skin, [165, 115, 88, 0]), "as dark as a shadow");
+    fn on_a_table_of_its_colour_a_hand_may_be_a_shade() {
+        let covers = |before: [u8; 4]| look().covers([150, 104, 78], before);
+        assert_eq!(covers([120, 122, 124, 0]), Cover::Hand);
+        assert_eq!(covers([150, 104, 78, 0]), Cover::Nothing);
+        assert_eq!(covers([158, 110, 84, 0]), Cover::Nothing, "noise");
+        assert_eq!(covers([170, 118, 90, 0]), Cover::Shade);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub(crate) struct Scratch {
     image: Vec<Pixel>,
     background: Vec<Pixel>,
     behind: Vec<Pixel>,
+    beside: Vec<bool>,
+    before: Vec<bool>,
     valid: Vec<bool>,
     painted: Vec<Pixel>,
     blurred: Vec<Pixel>,
@@ -154,10 +156,23 @@ fn descend(
     let half_weight = 25.0 * (1.0 + 0.3 * stage.sigma_px * stage.scale.factor() as f32);
     // A full picture has more points than a move needs.
     let point_step = if stage.scale == Scale::Full { 2 } else { 1 };
-    let Scratch { drawing, appearance, sharp, image, background, behind, valid, painted, blurred, points } =
-        scratch;
+    let Scratch {
+        drawing,
+        appearance,
+        sharp,
+        image,
+        background,
+        behind,
+        beside,
+        before,
+        valid,
+        painted,
+        blurred,
+        points,
+    } = scratch;
     level.crop_rgb(window, sharp);
-    level.crop_valid(window, valid);
+    level.crop_valid(window, &level.hands, beside);
+    level.crop_valid(window, &level.shades, before);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
     image.clone_from(sharp);
     blur(image, width, all, stage.sigma_px, blurred);
@@ -172,6 +187,11 @@ fn descend(
         }
         if !drawing.draw(scene.tool, &camera, &trial, window) {
             break;
+        }
+        // A shade is the table's, and a hand's where the tool should be.
+        valid.clone_from(beside);
+        for at in drawing.area.rows(width).flatten() {
+            valid[at] &= before[at] || (drawing.coverage[at] == 0 && !drawing.hides(at));
         }
         appearance.fit(scene.printed, drawing, sharp, valid, width);
         let surroundings = drawing.area.grown(surround + 1, width, height);
