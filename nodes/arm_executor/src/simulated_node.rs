@@ -288,15 +288,13 @@ impl Driver {
             // Fails if the goal's task was dropped.
             let _ = waiting.send(ending);
         }
-        if let Some(Plant { follow, .. }) = &self.plant {
+        if let Some(Plant { arm, pace, follow }) = &self.plant {
             let joints = follow(controlled.simulation.commanded());
+            pace.went(*arm, joints.time_s + dt_s);
             controlled.simulation.measure(joints);
         }
         let sample = controlled.simulation.sample();
         drop(controlled);
-        if let Some(Plant { arm, pace, .. }) = &self.plant {
-            pace.went(*arm, sample.time_s + dt_s);
-        }
         (self.observe)(ArmEvent::Step(sample));
         (ended, sample)
     }

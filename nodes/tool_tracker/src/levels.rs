@@ -123,18 +123,8 @@ impl Level {
                 std::array::from_fn(|c| ((sum(c) + 2) / 4) as u8)
             }));
         }
-        let halved =
-            |mask: &[bool]| {
-                let mut half = Vec::with_capacity(width * height);
-                for rows in mask.chunks_exact(2 * self.width) {
-                    let (upper, lower) = rows.split_at(self.width);
-                    half.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
-                        above.iter().chain(below).filter(|is_set| **is_set).count() >= 2
-                    }));
-                }
-                half
-            };
-        Level { width, height, rgb, hands: halved(&self.hands), shades: halved(&self.shades) }
+        let [hands, shades] = [&self.hands, &self.shades].map(|mask| halved_mask(mask, self.width));
+        Level { width, height, rgb, hands, shades }
     }
 
     /// The index of a pixel, or `None` outside.
@@ -189,6 +179,17 @@ impl Level {
         let shown = inside.start as usize..inside.end as usize;
         (left, shown.clone(), window.width - left - shown.len())
     }
+}
+
+/// A mask of `width` columns at half the size: set where at least half of the pixels are.
+fn halved_mask(mask: &[bool], width: usize) -> Vec<bool> {
+    let mut half = Vec::with_capacity(mask.len() / 4);
+    for rows in mask.chunks_exact(2 * width) {
+        let (upper, lower) = rows.split_at(width);
+        let squares = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+        half.extend(squares.map(|(above, below)| above.iter().chain(below).filter(|set| **set).count() >= 2));
+    }
+    half
 }
 
 #[cfg(test)]
