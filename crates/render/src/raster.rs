@@ -29,6 +29,8 @@ pub struct Fragment {
 
 /// Triangles that reach nearer than this are left out rather than clipped.
 const NEAR_M: f32 = 0.05;
+/// In place of the inverse of such a depth.
+const TOO_NEAR: f32 = f32::INFINITY;
 
 impl Window {
     /// The window of a whole image.
@@ -87,26 +89,34 @@ pub fn rasterise(
     let (fx, fy) = (camera.fx_px as f32 * s, camera.fy_px as f32 * s);
     let cx = (camera.cx_px as f32 + 0.5 - window.x_px as f32) * s - 0.5;
     let cy = (camera.cy_px as f32 + 0.5 - window.y_px as f32) * s - 0.5;
+    // Each corner once, though several triangles meet there: its sample, and the inverse of its depth.
+    let projected: Vec<[f32; 3]> = mesh
+        .vertices
+        .iter()
+        .map(|vertex| {
+            let p = rotation * vertex.coords + shift;
+            let inv_z = 1.0 / p.z;
+            [fx * p.x * inv_z + cx, fy * p.y * inv_z + cy, if p.z < NEAR_M { TOO_NEAR } else { inv_z }]
+        })
+        .collect();
     for (index, triangle) in mesh.triangles.iter().enumerate() {
-        let corners = triangle.corners.map(|i| rotation * mesh.vertices[i as usize].coords + shift);
-        if corners.iter().any(|p| p.z < NEAR_M) {
+        let corners = triangle.corners.map(|i| projected[i as usize]);
+        let inv_z = corners.map(|[.., inv_z]| inv_z);
+        if inv_z.contains(&TOO_NEAR) {
             continue;
         }
-        let inv_z = corners.map(|p| 1.0 / p.z);
-        let [a, b, c] = [0, 1, 2].map(|i| {
-            let p = corners[i];
-            [fx * p.x * inv_z[i] + cx, fy * p.y * inv_z[i] + cy]
-        });
-        let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
-        if area.abs() < 1e-6 {
-            continue;
-        }
+        let [a, b, c] = corners.map(|[x, y, _]| [x, y]);
         let bound = |axis: usize, end: usize| {
             let low = a[axis].min(b[axis]).min(c[axis]).max(0.0);
             let high = a[axis].max(b[axis]).max(c[axis]).min(end as f32 - 1.0);
             (ceil(low), floor(high))
         };
         let ((x0, x1), (y0, y1)) = (bound(0, columns), bound(1, rows));
+        // Many small triangles lie between the samples.
+        let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+        if x0 > x1 || y0 > y1 || area.abs() < 1e-6 {
+            continue;
+        }
         let inv_area = 1.0 / area;
         // Barycentric weights, and with them what is divided by the depth, are linear in the sample's position.
         let (db, dc) = ((c[1] - a[1]) * inv_area, -(b[1] - a[1]) * inv_area);

@@ -19,7 +19,7 @@ pub use film::{Cancelled, Film};
 pub use flaws::{Flaws, Level};
 pub use hand::{ArmLook, Grasp, Hand, HeldTool, Hold};
 pub use picture::{Exposure, develop, draw};
-pub use shapes::{capsule, cuboid, ellipsoid, lathe, plain};
+pub use shapes::{ball, capsule, cuboid, ellipsoid, lathe, plain};
 pub use table::Cloth;
 pub use things::any_thing;
 

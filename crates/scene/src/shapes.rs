@@ -1,31 +1,45 @@
 use dreamitate_render::TexturedMesh;
 use image::RgbImage;
 use nalgebra::{Point3, Rotation3, Vector3};
+use std::f64::consts::FRAC_PI_2;
 
 /// Corners around an axis: fine enough that flat shading looks round.
 const AROUND: u32 = 32;
 /// Rings of a half sphere.
 const CAP: u32 = 8;
+/// The same of a ball that is a few pixels wide: a heap of them would else take longer to draw than all the rest.
+const BALL_AROUND: u32 = 14;
+const BALL_CAP: u32 = 4;
 
 /// A body of revolution about the line `from` → `to`: rings of (way along the line in metres, radius in metres). The
 /// texture's rows run along the line.
 pub fn lathe(from: Point3<f64>, to: Point3<f64>, rings: &[(f64, f64)], texture: RgbImage) -> TexturedMesh {
+    turned(AROUND, from, to, rings, texture)
+}
+
+fn turned(
+    around: u32,
+    from: Point3<f64>,
+    to: Point3<f64>,
+    rings: &[(f64, f64)],
+    texture: RgbImage,
+) -> TexturedMesh {
     let along = Rotation3::rotation_between(&Vector3::z(), &(to - from)).unwrap_or_else(Rotation3::identity);
     let mut vertices = Vec::new();
     let mut triangles = Vec::new();
     for &(way, radius) in rings {
-        for i in 0..=AROUND {
-            let angle = f64::from(i) / f64::from(AROUND) * std::f64::consts::TAU;
+        for i in 0..=around {
+            let angle = f64::from(i) / f64::from(around) * std::f64::consts::TAU;
             let local = Vector3::new(radius * angle.cos(), radius * angle.sin(), way);
             vertices.push((from + along * local).cast::<f32>());
         }
     }
     let last_ring = rings.len().saturating_sub(1).max(1) as f32;
     for ring in 0..rings.len().saturating_sub(1) as u32 {
-        for i in 0..AROUND {
+        for i in 0..around {
             let corner = |dr: u32, di: u32| {
-                let index = (ring + dr) * (AROUND + 1) + i + di;
-                (index, [(i + di) as f32 / AROUND as f32, (ring + dr) as f32 / last_ring])
+                let index = (ring + dr) * (around + 1) + i + di;
+                (index, [(i + di) as f32 / around as f32, (ring + dr) as f32 / last_ring])
             };
             for [a, b, c] in
                 [[corner(0, 0), corner(0, 1), corner(1, 1)], [corner(0, 0), corner(1, 1), corner(1, 0)]]
@@ -46,11 +60,19 @@ pub fn capsule(
     colour: [u8; 3],
 ) -> TexturedMesh {
     let length = (to - from).norm();
-    let cap = |k: u32| f64::from(k) / f64::from(CAP) * std::f64::consts::FRAC_PI_2;
-    let first = (0..=CAP).map(|k| (-from_radius_m * cap(k).cos(), from_radius_m * cap(k).sin()));
-    let second = (0..=CAP).map(|k| (length + to_radius_m * cap(k).sin(), to_radius_m * cap(k).cos()));
+    let up = |k: u32| f64::from(k) / f64::from(CAP) * FRAC_PI_2;
+    let first = (0..=CAP).map(|k| (-from_radius_m * up(k).cos(), from_radius_m * up(k).sin()));
+    let second = (0..=CAP).map(|k| (length + to_radius_m * up(k).sin(), to_radius_m * up(k).cos()));
     let rings: Vec<_> = first.chain(second).collect();
     lathe(from, to, &rings, plain(colour))
+}
+
+/// A ball of few corners about the origin, for what is small and many.
+pub fn ball(radius_m: f64, colour: [u8; 3]) -> TexturedMesh {
+    let up = |k: u32| f64::from(k) / f64::from(BALL_CAP) * FRAC_PI_2;
+    let rings: Vec<_> =
+        (0..=2 * BALL_CAP).map(|k| (-radius_m * up(k).cos(), radius_m * up(k).sin())).collect();
+    turned(BALL_AROUND, Point3::origin(), Point3::new(0.0, 0.0, 1.0), &rings, plain(colour))
 }
 
 /// An ellipsoid along the axes.

@@ -12,8 +12,13 @@ const DARKEST: f32 = 0.65;
 pub struct Table {
     /// For each pixel the point of the table, metres in the world's plane.
     points_m: Vec<[f32; 2]>,
+    /// For each [`BLOCK`] of them the box about them: middle and half of its size.
+    boxes_m: Vec<[[f32; 2]; 2]>,
     colours: Vec<[f32; 3]>,
 }
+
+/// Pixels side by side that a shade reaches, or not, together.
+const BLOCK: usize = 32;
 
 /// The cloth's colour, folds and dust: the same in all views, since it lies on the table.
 pub struct Cloth {
@@ -60,17 +65,30 @@ impl Table {
                 colours.push(cloth.colour.map(|c| (c + bright * (0.7 + c / 80.0)).max(0.0)));
             }
         }
-        Self { points_m, colours }
+        let boxes_m = points_m.chunks(BLOCK).map(|points| {
+            let ends = [0, 1].map(|axis| {
+                let values = points.iter().map(|point| point[axis]);
+                values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)))
+            });
+            [ends.map(|(low, high)| (low + high) / 2.0), ends.map(|(low, high)| (high - low) / 2.0)]
+        });
+        Self { boxes_m: boxes_m.collect(), points_m, colours }
     }
 
     /// The table's colours, grey levels, under these shades.
     pub fn under(&self, shades: &[Shade]) -> Vec<[f32; 3]> {
         let flats: Vec<Flat> = shades.iter().map(Flat::of).collect();
-        let shaded = |(point, colour): (&[f32; 2], &[f32; 3])| {
-            let light: f32 = flats.iter().map(|flat| flat.light(*point)).product();
-            colour.map(|c| c * light)
-        };
-        self.points_m.iter().zip(&self.colours).map(shaded).collect()
+        let mut shaded = self.colours.clone();
+        let blocks = self.points_m.chunks(BLOCK).zip(shaded.chunks_mut(BLOCK));
+        for (about, (points, colours)) in self.boxes_m.iter().zip(blocks) {
+            for flat in flats.iter().filter(|flat| flat.reaches(about)) {
+                for (point, colour) in points.iter().zip(&mut *colours) {
+                    let light = flat.light(*point);
+                    *colour = colour.map(|c| c * light);
+                }
+            }
+        }
+        shaded
     }
 }
 
@@ -79,6 +97,8 @@ struct Flat {
     /// The shade's x and y of a point of the table: `[by x, by y, constant]`.
     rows: [[f32; 3]; 2],
     half_m: [f32; 2],
+    /// Beyond this along x or y it is light.
+    reach_m: [f32; 2],
     round: bool,
     softness_m: f32,
     depth: f32,
@@ -89,21 +109,41 @@ impl Flat {
         let shade_from_world = shade.world_from_shade.inverse().to_homogeneous();
         // The room is lit from everywhere: what is higher shades more softly, and less.
         let softness_m = (0.02 + 0.5 * shade.world_from_shade.translation.z.max(0.0)) as f32;
+        let half_m = shade.half_m.map(|h| h as f32);
+        let reach_m = match shade.round {
+            true => half_m.map(|half| half * (1.0 + softness_m / half_m[0].min(half_m[1]))),
+            false => half_m.map(|half| half + softness_m),
+        };
         Self {
             rows: [0, 1].map(|row| [0, 1, 3].map(|column| shade_from_world[(row, column)] as f32)),
-            half_m: shade.half_m.map(|h| h as f32),
+            half_m,
+            reach_m,
             round: shade.round,
             softness_m,
             depth: DARKEST * (0.02 / softness_m).sqrt(),
         }
     }
 
+    /// Whether it darkens any point of a box, given by its middle and half of its size, metres; it may say so of one just
+    /// beyond.
+    fn reaches(&self, [middle, half]: &[[f32; 2]; 2]) -> bool {
+        (0..2).all(|i| {
+            let [by_x, by_y, constant] = self.rows[i];
+            let beside = (by_x * middle[0] + by_y * middle[1] + constant).abs();
+            beside - (by_x.abs() * half[0] + by_y.abs() * half[1]) < self.reach_m[i]
+        })
+    }
+
     /// The share of light that reaches a point of the table.
     fn light(&self, [x, y]: [f32; 2]) -> f32 {
         let at = self.rows.map(|[by_x, by_y, constant]| (by_x * x + by_y * y + constant).abs());
+        if at[0] >= self.reach_m[0] || at[1] >= self.reach_m[1] {
+            return 1.0;
+        }
         let beyond: [f32; 2] = if self.round {
             let [a, b] = self.half_m;
-            [((at[0] / a).hypot(at[1] / b) - 1.0).max(0.0) * a.min(b), 0.0]
+            let from_middle = ((at[0] / a).powi(2) + (at[1] / b).powi(2)).sqrt();
+            [(from_middle - 1.0).max(0.0) * a.min(b), 0.0]
         } else {
             std::array::from_fn(|i| (at[i] - self.half_m[i]).max(0.0))
         };

@@ -544,8 +544,9 @@ fn write_results(
     ending: Ending,
 ) -> anyhow::Result<()> {
     write_json(&out.join("tracks.json"), &tracks::entries(observed))?;
-    write_json(&out.join("summary.json"), &Summary::of(observed))?;
-    fs::write(out.join("report.html"), report::page(observed, models, ending)?)?;
+    let summary = Summary::of(observed, models);
+    write_json(&out.join("summary.json"), &summary)?;
+    fs::write(out.join("report.html"), report::page(observed, &summary, models, ending)?)?;
     let frames: Vec<usize> = (0..observed.clip.frame_count()).step_by(4).collect();
     picture::sheet(observed, models, &frames, 4).save(out.join("overview.png"))?;
     let arms = observed.execution.as_ref().map_or(&[][..], |execution| &execution.arms);

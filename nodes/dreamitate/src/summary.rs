@@ -2,10 +2,13 @@
 
 use crate::observe::{Observed, TaskScore};
 use arm_executor::DeviationSummary;
-use dreamitate_geometry::rotation_angle_rad;
-use dreamitate_track::{FusedTrack, Outcome};
+use dreamitate_geometry::{Pose, View, rotation_angle_rad};
+use dreamitate_render::ToolModel;
+use dreamitate_track::{FusedTrack, Outcome, Status};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use tool_tracker::reprojection_px;
 
 /// A run in numbers.
 #[derive(Debug, Serialize)]
@@ -16,7 +19,7 @@ pub(crate) struct Summary {
     outcome: String,
     message: String,
     stage_seconds: BTreeMap<&'static str, f64>,
-    tools: BTreeMap<String, ToolSummary>,
+    pub tools: BTreeMap<String, ToolSummary>,
     arms: BTreeMap<String, ArmFigures>,
     clearance_between_arms_m: Option<f64>,
     clearance_tool_table_m: Option<f64>,
@@ -26,7 +29,7 @@ pub(crate) struct Summary {
 }
 
 #[derive(Debug, Serialize)]
-struct ToolSummary {
+pub(crate) struct ToolSummary {
     outcome: String,
     reason: String,
     accepted_frames: Vec<usize>,
@@ -34,6 +37,17 @@ struct ToolSummary {
     /// Against the truth, where it is known: mean over the accepted frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_mean: Option<DeviationSummary>,
+    /// For each view how far edges of the tool are drawn from where the picture shows them: medians over accepted frames.
+    pub reprojection: BTreeMap<&'static str, Reprojection>,
+}
+
+/// Distances across edges, px; absent where no edge was seen.
+#[derive(Debug, Serialize)]
+pub(crate) struct Reprojection {
+    /// Drawn at the pose that the view itself found.
+    pub view_px: Option<f64>,
+    /// Drawn at the pose that was fused from all views.
+    pub fused_px: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,8 +87,34 @@ pub(crate) fn deviations(track: &FusedTrack, reference: &FusedTrack) -> Vec<(usi
         .collect()
 }
 
+impl Reprojection {
+    fn of(observed: &Observed, tool: &str, model: &ToolModel, view: View) -> Self {
+        let seen = observed.clip.view(view);
+        let camera_from_world = seen.world_from_camera.inverse();
+        let median_px = |poses: Vec<(usize, Pose)>| {
+            let distance_px = |(frame, camera_from_tool): &(usize, Pose)| {
+                let (photo, picture) = (&seen.frames[0], seen.frames.get(*frame)?);
+                reprojection_px(model, &seen.camera, camera_from_tool, photo, picture)
+            };
+            let mut distances: Vec<f64> = poses.par_iter().filter_map(distance_px).collect();
+            distances.sort_by(f64::total_cmp);
+            distances.get(distances.len() / 2).copied()
+        };
+        let own = observed.view_tracks.get(tool).map(|views| views[view.index()].poses.as_slice());
+        let own = own.unwrap_or_default().iter().filter(|pose| pose.status == Status::Accepted);
+        let fused = observed.fused.get(tool).map(|track| track.poses.as_slice());
+        let fused = fused.unwrap_or_default().iter().filter(|pose| pose.accepted);
+        let fused =
+            fused.filter_map(|pose| Some((pose.frame, camera_from_world * pose.world_from_tool_mean()?)));
+        Self {
+            view_px: median_px(own.map(|pose| (pose.frame, pose.camera_from_tool)).collect()),
+            fused_px: median_px(fused.collect()),
+        }
+    }
+}
+
 impl Summary {
-    pub fn of(observed: &Observed) -> Self {
+    pub fn of(observed: &Observed, models: &[(String, ToolModel)]) -> Self {
         let execution = observed.execution.as_ref();
         let rejected = observed.fused.values().any(|track| track.outcome == Outcome::Rejected);
         let tracked = if rejected { "rejected" } else { "tracked" };
@@ -86,10 +126,10 @@ impl Summary {
             outcome: execution.map_or(tracked.to_owned(), |e| format!("{:?}", e.outcome).to_lowercase()),
             message: execution.map_or_else(String::new, |e| e.message.clone()),
             stage_seconds: observed.stages.iter().copied().collect(),
-            tools: observed
-                .fused
-                .keys()
-                .map(|tool| (tool.clone(), ToolSummary::of(observed, tool)))
+            tools: models
+                .iter()
+                .filter(|(tool, _)| observed.fused.contains_key(tool))
+                .map(|(tool, model)| (tool.clone(), ToolSummary::of(observed, tool, model)))
                 .collect(),
             arms: execution
                 .iter()
@@ -120,7 +160,7 @@ impl Summary {
 }
 
 impl ToolSummary {
-    fn of(observed: &Observed, tool: &str) -> Self {
+    fn of(observed: &Observed, tool: &str, model: &ToolModel) -> Self {
         let track = &observed.fused[tool];
         let errors = truth_errors(observed, tool);
         let mean = |value: fn(&DeviationSummary) -> f64| {
@@ -140,6 +180,9 @@ impl ToolSummary {
                 position_mm: mean(|e| e.position_mm),
                 rotation_deg: mean(|e| e.rotation_deg),
             }),
+            reprojection: View::ALL
+                .map(|view| (view.name(), Reprojection::of(observed, tool, model, view)))
+                .into(),
         }
     }
 }

@@ -103,6 +103,22 @@ fn a_dream_of_nonsense_is_rejected_with_a_report() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
 }
 
+/// The same for a trial: it is dreamt from photos of the world, nothing moves, and the table says where it failed.
+#[cfg(feature = "world")]
+#[test]
+fn a_trial_of_nonsense_fails_in_tracking() {
+    let Some(model) = tiny() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let (model, out_text) = (model.display().to_string(), out.path().display().to_string());
+    let args = ["eval", "rotation", "--trials", "2", "--model", &model, "--steps", "3", "--out", &out_text];
+    let output = dreamitate(&args).output().unwrap();
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("rotation, model, test objects: 0 of 2 done"), "{text}");
+    assert!(text.contains("failures tracking 2"), "{text}");
+    let strip = image::open(out.path().join("trials/0001-0-dream.jpg")).unwrap();
+    assert!(strip.width() > 1000, "{}", strip.width());
+}
+
 #[test]
 fn wrong_arguments_are_refused() {
     for args in [

@@ -57,7 +57,12 @@ fn real_dreams_are_tracked_as_by_the_prototype_and_executed() {
         assert!(output.status.success(), "{case}: {output:?}");
         let (tracks, summary) = (json(out.join("tracks.json")), json(out.join("summary.json")));
         let (mut accepted, mut position_mm, mut rotation_deg) = (0, Vec::new(), Vec::new());
+        let (mut view_px, mut fused_px) = (Vec::new(), Vec::new());
         for tool in ["left", "right"] {
+            for reprojection in ["top", "side"].map(|view| &summary["tools"][tool]["reprojection"][view]) {
+                view_px.push(reprojection["view_px"].as_f64().unwrap());
+                fused_px.push(reprojection["fused_px"].as_f64().unwrap());
+            }
             for entry in tracks[tool].as_array().unwrap().iter().filter(|e| e["accepted"] == true) {
                 accepted += usize::from(entry["frame"].as_u64().unwrap() >= 4);
                 let reference = study[case][tool].as_array().unwrap().iter();
@@ -76,9 +81,12 @@ fn real_dreams_are_tracked_as_by_the_prototype_and_executed() {
         }
         let (position_mm, rotation_deg) = (median(position_mm), median(rotation_deg));
         println!(
-            "{case}: {accepted} of 18 accepted in frames 4-12; median {position_mm:.2} mm, {rotation_deg:.2}° from the prototype's"
+            "{case}: {accepted} of 18 accepted in frames 4-12; median {position_mm:.2} mm, {rotation_deg:.2}° from the prototype's; edges off by {view_px:.2?} px at the views' poses, {fused_px:.2?} px at the fused"
         );
         assert!(accepted >= 17, "{case}: {accepted} of 18 accepted");
+        for (px, limit_px) in [(view_px, 1.2), (fused_px, 2.5)] {
+            assert!(px.iter().all(|px| *px <= limit_px), "{case}: {px:?} px, at most {limit_px}");
+        }
         assert!(position_mm <= 6.0 && rotation_deg <= 3.0, "{case}: {position_mm} mm, {rotation_deg}°");
     }
 }

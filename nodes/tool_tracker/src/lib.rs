@@ -24,6 +24,7 @@ mod points;
 pub mod probe;
 mod refine;
 mod region;
+mod reprojection;
 mod settings;
 mod sight;
 mod synthesis;
@@ -32,6 +33,7 @@ mod tracker;
 mod view_model;
 
 pub use live::LiveTracker;
+pub use reprojection::reprojection_px;
 pub use settings::TrackerSettings;
 pub use tracker::{TrackError, ViewTracker};
 pub use view_model::ViewModel;

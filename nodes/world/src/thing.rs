@@ -309,7 +309,7 @@ pub(crate) fn grains(
     colour: [u8; 3],
 ) -> Vec<Thing> {
     let shape = Shape::Sphere { radius_m };
-    let look = Arc::new(shape.mesh(colour));
+    let look = Arc::new(dreamitate_scene::ball(radius_m, colour));
     let grain = |(index, place): (usize, &Vector3<f64>)| Thing {
         name: format!("grain{index}"),
         world_from_thing: Pose::from_parts((*place).into(), UnitQuaternion::identity()),

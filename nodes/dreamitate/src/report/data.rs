@@ -1,6 +1,10 @@
 //! The data of the report, in the form in which its page reads them.
 
-use crate::{observe::Observed, outcome::Ending, summary::truth_errors};
+use crate::{
+    observe::Observed,
+    outcome::Ending,
+    summary::{Reprojection, Summary, truth_errors},
+};
 use arm_executor::{ArmSummary, ExecutionSummary};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dreamitate_config::Task;
@@ -9,18 +13,23 @@ use dreamitate_motion::ArmTask;
 use dreamitate_render::{ToolModel, visible_edges};
 use dreamitate_track::{FusedTrack, Status};
 use image::{RgbImage, codecs::jpeg::JpegEncoder};
+use pose_fusion::FusionLimits;
 use scene_markers::{TOOL_COLOURS, axes_px};
 use serde_json::{Value, json};
 
 const JPEG_QUALITY: u8 = 85;
+/// Views of a real dream disagree by so much that a fused pose lies a pixel or two beside each; farther, something is wrong.
+const MAX_REPROJECTION_PX: f64 = 2.5;
 
 pub(crate) fn report(
     observed: &Observed,
+    summary: &Summary,
     tools: &[(String, ToolModel)],
     ending: Ending,
 ) -> anyhow::Result<Value> {
     let clip = &observed.clip;
     let execution = observed.execution.as_ref();
+    let limits = FusionLimits::default();
     let views = View::ALL
         .iter()
         .map(|view| {
@@ -50,9 +59,13 @@ pub(crate) fn report(
         "outcome_ok": ending == Ending::Done,
         "reason": reason,
         "version": env!("CARGO_PKG_VERSION"),
-        "limits": { "residual": 45.0, "ray_gap_mm": 15.0, "rotation_gap_deg": 25.0 },
+        "limits": {
+            "residual": limits.max_residual,
+            "ray_gap_mm": 1e3 * limits.max_ray_gap_m,
+            "rotation_gap_deg": limits.max_rotation_gap_rad.to_degrees(),
+        },
         "stages": observed.stages.iter().map(|(name, seconds)| json!({ "name": name, "seconds": seconds })).collect::<Vec<_>>(),
-        "figures": figures(observed),
+        "figures": figures(observed, summary),
         "views": views,
         "frame_times_s": (0..clip.frame_count()).map(|k| clip.time_s(k)).collect::<Vec<_>>(),
         "tools": tools.iter().enumerate().map(|(i, (name, model))| tool(observed, i, name, model)).collect::<Vec<_>>(),
@@ -109,7 +122,7 @@ pub(crate) fn plan_report(
     })
 }
 
-fn figures(observed: &Observed) -> Vec<Value> {
+fn figures(observed: &Observed, summary: &Summary) -> Vec<Value> {
     let mut figures = Vec::new();
     for (tool, track) in &observed.fused {
         let accepted = track.poses.iter().filter(|p| p.accepted).count();
@@ -127,6 +140,18 @@ fn figures(observed: &Observed) -> Vec<Value> {
                 None,
                 None,
             ));
+        }
+    }
+    for (tool, summary) in &summary.tools {
+        for (view, Reprojection { view_px, fused_px }) in &summary.reprojection {
+            if let (Some(view_px), Some(fused_px)) = (view_px, fused_px) {
+                figures.push(figure(
+                    &format!("{tool}: its edges, {view}"),
+                    format!("{view_px:.1} px off, fused {fused_px:.1} px"),
+                    Some(&format!("≤ {MAX_REPROJECTION_PX} px")),
+                    Some(*fused_px <= MAX_REPROJECTION_PX),
+                ));
+            }
         }
     }
     figures.extend(observed.execution.iter().flat_map(motion_figures));

@@ -2,7 +2,7 @@
 
 mod data;
 
-use crate::{observe::Observed, outcome::Ending};
+use crate::{observe::Observed, outcome::Ending, summary::Summary};
 use arm_executor::ExecutionSummary;
 use dreamitate_config::Task;
 use dreamitate_motion::ArmTask;
@@ -26,10 +26,11 @@ const SCRIPT: &str = concat!(
 /// A frame cannot be compressed.
 pub(crate) fn page(
     observed: &Observed,
+    summary: &Summary,
     tools: &[(String, ToolModel)],
     ending: Ending,
 ) -> anyhow::Result<String> {
-    filled(&data::report(observed, tools, ending)?)
+    filled(&data::report(observed, summary, tools, ending)?)
 }
 
 /// The page of a plan that is not executed: the arms' way and no pictures.
