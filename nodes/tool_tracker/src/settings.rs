@@ -37,6 +37,8 @@ impl TrackerSettings {
             min_explained: self.min_explained - 0.25,
             min_visible_fraction: self.min_visible_fraction - 0.1,
             max_residual: self.max_residual + 10.0,
+            // Another view, in which the tool is told from an arm, has it there.
+            min_structured: f64::NEG_INFINITY,
             ..self.clone()
         }
     }
