@@ -5,8 +5,8 @@ use image::RgbImage;
 /// each opened and dilated.
 pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> [Vec<bool>; 2] {
     let (w, h) = (image.width() as usize, image.height() as usize);
-    let covers: Vec<Cover> =
-        image.pixels().zip(photo).map(|(pixel, before)| look.covers(pixel.0, *before)).collect();
+    let pixels = image.as_raw().as_chunks().0.iter().zip(photo);
+    let covers: Vec<Cover> = pixels.map(|(pixel, before)| look.covers(*pixel, *before)).collect();
     let hands = opened(covers.iter().map(|cover| *cover == Cover::Hand).collect(), w, h);
     let shades = match covers.contains(&Cover::Shade) {
         true => opened(covers.iter().map(|cover| *cover != Cover::Nothing).collect(), w, h),

@@ -92,7 +92,7 @@ impl Levels {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
-            rgb: image.pixels().map(|p| [p.0[0], p.0[1], p.0[2], 0]).collect(),
+            rgb: image.as_raw().as_chunks().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect(),
             hands,
             shades,
         };
@@ -117,10 +117,10 @@ impl Level {
         let mut rgb = Vec::with_capacity(width * height);
         for colours in self.rgb.chunks_exact(2 * self.width) {
             let (upper, lower) = colours.split_at(self.width);
-            rgb.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(above, below)| {
-                let sum =
-                    |c: usize| -> u16 { above.iter().chain(below).map(|pixel| u16::from(pixel[c])).sum() };
-                std::array::from_fn(|c| ((sum(c) + 2) / 4) as u8)
+            let squares = upper.as_chunks().0.iter().zip(lower.as_chunks().0);
+            rgb.extend(squares.map(|(&[a, b], &[c, d])| {
+                let sum = |i: usize| [a, b, c, d].map(|pixel: [u8; 4]| u16::from(pixel[i])).iter().sum::<u16>();
+                std::array::from_fn(|i| ((sum(i) + 2) / 4) as u8)
             }));
         }
         let [hands, shades] = [&self.hands, &self.shades].map(|mask| halved_mask(mask, self.width));
@@ -186,8 +186,8 @@ fn halved_mask(mask: &[bool], width: usize) -> Vec<bool> {
     let mut half = Vec::with_capacity(mask.len() / 4);
     for rows in mask.chunks_exact(2 * width) {
         let (upper, lower) = rows.split_at(width);
-        let squares = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-        half.extend(squares.map(|(above, below)| above.iter().chain(below).filter(|set| **set).count() >= 2));
+        let squares = upper.as_chunks().0.iter().zip(lower.as_chunks().0);
+        half.extend(squares.map(|(&[a, b], &[c, d])| [a, b, c, d].map(u8::from).iter().sum::<u8>() >= 2));
     }
     half
 }
