@@ -3,13 +3,13 @@
 use dreamitate_clip::StereoClip;
 use dreamitate_geometry::View;
 use dreamitate_render::ToolModel;
-use dreamitate_track::{FusedTrack, ToolTrack};
+use dreamitate_track::ToolTrack;
 use pose_fusion::Fusion;
 use std::{
     sync::{Arc, OnceLock},
     time::Instant,
 };
-use tool_tracker::{TrackerSettings, ViewModel, ViewTracker};
+use tool_tracker::{ToolTracks, TrackerSettings, ViewModel, track_together};
 
 /// A task's tools, with what of their tracking does not change from clip to clip.
 pub(crate) struct ClipTracker {
@@ -20,8 +20,7 @@ pub(crate) struct ClipTracker {
 
 /// What tracking made of a clip, a tool each.
 pub(crate) struct Tracked {
-    pub view_tracks: Vec<[ToolTrack; 2]>,
-    pub fused: Vec<FusedTrack>,
+    pub tools: Vec<ToolTracks>,
     pub seconds: f64,
 }
 
@@ -30,39 +29,18 @@ impl ClipTracker {
         Self { tools, models: OnceLock::new() }
     }
 
-    /// Tracks a clip as the nodes do: each view alone, fused, each view with the fused poses, fused again. All clips
-    /// have the cameras of the first.
+    /// Tracks a clip as the nodes do. All clips have the cameras of the first.
     pub fn track(&self, clip: &StereoClip) -> anyhow::Result<Tracked> {
         let models = self.models(clip)?;
         let begin = Instant::now();
-        let each = |view: View| {
-            let seen = clip.view(view);
-            let tracker = ViewTracker::with_model(models[view.index()].clone(), seen);
-            let nothing = || vec![ToolTrack::default(); self.tools.len()];
-            let tracks = tracker.track().unwrap_or_else(|_| nothing());
-            (tracker, tracks)
-        };
-        let ((top, top_tracks), (side, side_tracks)) = rayon::join(|| each(View::Top), || each(View::Side));
-        let fuse = |tool: usize, tracks: [&ToolTrack; 2]| {
-            let views: Vec<_> = View::ALL
-                .into_iter()
-                .zip(tracks)
-                .map(|(view, track)| (view.name(), clip.view(view).world_from_camera, track))
-                .collect();
+        let views = View::ALL.map(|view| (models[view.index()].clone(), clip.view(view)));
+        let fuse = |tool: usize, tracks: &[ToolTrack]| {
+            let of_view = |(view, track)| (View::name(view), clip.view(view).world_from_camera, track);
+            let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
             Fusion { symmetry: self.tools[tool].1.config.symmetry, ..Fusion::default() }.fuse_tracks(&views)
         };
-        let mut result = Tracked { view_tracks: Vec::new(), fused: Vec::new(), seconds: 0.0 };
-        for (tool, (first, second)) in top_tracks.iter().zip(&side_tracks).enumerate() {
-            let fused = fuse(tool, [first, second]);
-            let (first, second) = rayon::join(
-                || top.track_with_fused(tool, first, &fused),
-                || side.track_with_fused(tool, second, &fused),
-            );
-            result.fused.push(fuse(tool, [&first, &second]));
-            result.view_tracks.push([first, second]);
-        }
-        result.seconds = begin.elapsed().as_secs_f64();
-        Ok(result)
+        let tools = track_together(&views, fuse);
+        Ok(Tracked { tools, seconds: begin.elapsed().as_secs_f64() })
     }
 
     fn models(&self, clip: &StereoClip) -> anyhow::Result<&[Arc<ViewModel>; 2]> {

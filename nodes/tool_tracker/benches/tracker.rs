@@ -7,9 +7,10 @@ use dreamer::rendered::{RenderedDream, render};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
 use dreamitate_render::{ToolModel, Window, rasterise};
+use dreamitate_track::ToolTrack;
 use pose_fusion::Fusion;
 use std::{hint::black_box, path::Path, sync::Arc};
-use tool_tracker::{LiveTracker, TrackerSettings, ViewModel, ViewTracker, probe::Probe};
+use tool_tracker::{LiveTracker, TrackerSettings, ViewModel, probe::Probe, track_together};
 
 struct Clip {
     dream: RenderedDream,
@@ -86,26 +87,13 @@ fn frame(criterion: &mut Criterion) {
 /// A whole clip from nothing: both views, two tools, fused, refined, fused again.
 fn whole_clip(criterion: &mut Criterion) {
     let clip = clip();
-    let track = || {
-        let trackers = View::ALL.map(|view| {
-            ViewTracker::with_model(clip.models[view.index()].clone(), clip.dream.clip.view(view))
-        });
-        let tracks = [0, 1].map(|index| trackers[index].track().unwrap());
-        (0..clip.tools.len())
-            .map(|tool| {
-                let fuse = |tracks: [&dreamitate_track::ToolTrack; 2]| {
-                    let views = View::ALL.map(|view| {
-                        (view.name(), clip.dream.clip.view(view).world_from_camera, tracks[view.index()])
-                    });
-                    Fusion::default().fuse_tracks(&views)
-                };
-                let fused = fuse([&tracks[0][tool], &tracks[1][tool]]);
-                let again =
-                    [0, 1].map(|view| trackers[view].track_with_fused(tool, &tracks[view][tool], &fused));
-                fuse([&again[0], &again[1]])
-            })
-            .collect::<Vec<_>>()
+    let views = View::ALL.map(|view| (clip.models[view.index()].clone(), clip.dream.clip.view(view)));
+    let fuse = |_: usize, tracks: &[ToolTrack]| {
+        let of_view = |(view, track)| (View::name(view), clip.dream.clip.view(view).world_from_camera, track);
+        let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
+        Fusion::default().fuse_tracks(&views)
     };
+    let track = || track_together(&views, fuse);
     let mut group = criterion.benchmark_group("clip");
     group.sample_size(10);
     group.bench_function("two views, two tools, 12 frames", |bencher| bencher.iter(track));

@@ -119,7 +119,8 @@ impl Level {
             let (upper, lower) = colours.split_at(self.width);
             let squares = upper.as_chunks().0.iter().zip(lower.as_chunks().0);
             rgb.extend(squares.map(|(&[a, b], &[c, d])| {
-                let sum = |i: usize| [a, b, c, d].map(|pixel: [u8; 4]| u16::from(pixel[i])).iter().sum::<u16>();
+                let sum =
+                    |i: usize| [a, b, c, d].map(|pixel: [u8; 4]| u16::from(pixel[i])).iter().sum::<u16>();
                 std::array::from_fn(|i| ((sum(i) + 2) / 4) as u8)
             }));
         }

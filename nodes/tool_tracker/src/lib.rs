@@ -29,11 +29,13 @@ mod settings;
 mod sight;
 mod synthesis;
 mod templates;
+mod together;
 mod tracker;
 mod view_model;
 
 pub use live::LiveTracker;
 pub use reprojection::reprojection_px;
 pub use settings::TrackerSettings;
+pub use together::{ToolTracks, track_together};
 pub use tracker::{TrackError, ViewTracker};
 pub use view_model::ViewModel;

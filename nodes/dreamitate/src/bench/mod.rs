@@ -21,6 +21,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use tool_tracker::ToolTracks;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
@@ -82,7 +83,7 @@ pub(crate) fn bench(command: &BenchCommand) -> anyhow::Result<Ending> {
                 &dream,
                 name,
                 model,
-                &tracked.fused[index],
+                &tracked.tools[index].fused,
                 tracked.seconds / bench.tracker.tools.len() as f64,
             );
             scored.entry(level).or_default().push(score);
@@ -120,12 +121,13 @@ impl Bench {
 
     fn sheet(&self, dream: RenderedDream, tracked: Tracked, out: &Path) -> anyhow::Result<()> {
         let tools = &self.tracker.tools;
-        let names = tools.iter().map(|(name, _)| name.clone());
+        let names = || tools.iter().map(|(name, _)| name.clone());
+        let in_two_views = |track: &ToolTracks| [0, 1].map(|view| track.views[view].clone());
         let file = out.join(format!("{}.png", dream.clip.id));
         let observed = Observed {
             clip: dream.clip,
-            view_tracks: names.clone().zip(tracked.view_tracks).collect(),
-            fused: names.zip(tracked.fused).collect(),
+            view_tracks: names().zip(tracked.tools.iter().map(in_two_views)).collect(),
+            fused: names().zip(tracked.tools.iter().map(|track| track.fused.clone())).collect(),
             truth: BTreeMap::new(),
             execution: None,
             world: None,

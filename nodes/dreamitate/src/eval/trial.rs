@@ -13,6 +13,7 @@ use image::{RgbImage, imageops};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use tool_tracker::ToolTracks;
 use world::{Cinema, Hands, Moment, Scene, Score, Split, ToolPieces, World, WorldArm, WorldError};
 
 /// The dream's frames from which on poses are executed.
@@ -324,7 +325,7 @@ impl Cell<'_> {
         trial: &mut Trial,
     ) -> anyhow::Result<Result<Dreamt, Failure>> {
         let begin = Instant::now();
-        let Tracked { fused, .. } = self.tracker.track(clip)?;
+        let Tracked { tools, .. } = self.tracker.track(clip)?;
         spend(trial, "track", begin);
         let pictures: Vec<RgbImage> = (0..STRIP)
             .map(|index| {
@@ -337,7 +338,7 @@ impl Cell<'_> {
             .collect();
         let strip = Some(row(&pictures));
         let (mut waypoints, mut errors, mut doubt) = (Vec::new(), Vec::new(), None);
-        for ((name, _), track) in self.tools.iter().zip(fused) {
+        for ((name, _), ToolTracks { fused: track, .. }) in self.tools.iter().zip(tools) {
             if track.outcome == Outcome::Rejected {
                 if let Some(strip) = &strip {
                     self.save(strip, trial, round, "dream")?;

@@ -11,9 +11,10 @@ use pose_fusion::Fusion;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tempfile::TempDir;
-use tool_tracker::{TrackerSettings, ViewTracker};
+use tool_tracker::{TrackerSettings, ViewModel, track_together};
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
@@ -86,25 +87,18 @@ fn task(mesh: (&str, Vec<u8>), symmetry: &str) -> (TempDir, Task) {
 fn tracked(task: &Task, dream: &RenderedDream) -> FusedTrack {
     let model = ToolModel::read(&task.tools[0].file).unwrap();
     let fusion = Fusion { symmetry: model.config.symmetry, ..Fusion::default() };
-    let trackers = View::ALL.map(|view| {
-        ViewTracker::new(dream.clip.view(view), [model.clone()].into(), TrackerSettings::default()).unwrap()
+    let views = View::ALL.map(|view| {
+        let (seen, settings) = (dream.clip.view(view), TrackerSettings::default());
+        let tools = [model.clone()].into();
+        let model = ViewModel::new(seen.camera, &seen.world_from_camera, tools, settings).unwrap();
+        (Arc::new(model), seen)
     });
-    let fuse = |tracks: &[ToolTrack]| {
-        let views: Vec<_> = View::ALL
-            .iter()
-            .zip(tracks)
-            .map(|(view, track)| (view.name(), dream.clip.view(*view).world_from_camera, track))
-            .collect();
+    let fuse = |_: usize, tracks: &[ToolTrack]| {
+        let of_view = |(view, track)| (View::name(view), dream.clip.view(view).world_from_camera, track);
+        let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
         fusion.fuse_tracks(&views)
     };
-    let first: Vec<_> = trackers.iter().map(|tracker| tracker.track().unwrap().remove(0)).collect();
-    let fused = fuse(&first);
-    let second: Vec<_> = trackers
-        .iter()
-        .zip(&first)
-        .map(|(tracker, track)| tracker.track_with_fused(0, track, &fused))
-        .collect();
-    fuse(&second)
+    track_together(&views, fuse).remove(0).fused
 }
 
 /// Frames from 4 on that are accepted, and how far the worst of them is off: metres, and radians up to the symmetry.

@@ -1,0 +1,42 @@
+use crate::{tracker::ViewTracker, view_model::ViewModel};
+use dreamitate_clip::ClipView;
+use dreamitate_track::{FusedTrack, ToolTrack};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// A tool's way through a clip.
+#[derive(Clone, Debug)]
+pub struct ToolTracks {
+    /// As each view saw it.
+    pub views: Vec<ToolTrack>,
+    /// As all views together saw it.
+    pub fused: FusedTrack,
+}
+
+/// Tracks all tools through any number of views of a clip, as the nodes do: each view alone, fused, each view once more with
+/// the fused poses, fused again. A tool each, in the models' order; a view that shows no tool has no poses.
+///
+/// `views` are pictures with the model of their camera; `fuse` makes one track of a tool's (by its number) in all views.
+pub fn track_together(
+    views: &[(Arc<ViewModel>, &ClipView)],
+    fuse: impl Fn(usize, &[ToolTrack]) -> FusedTrack + Sync,
+) -> Vec<ToolTracks> {
+    let tools = views.first().map_or(0, |(model, _)| model.tools.len());
+    let alone = |(model, view): &(Arc<ViewModel>, &ClipView)| {
+        let tracker = ViewTracker::with_model(model.clone(), view);
+        let tracks = tracker.track().unwrap_or_else(|_| vec![ToolTrack::default(); tools]);
+        (tracker, tracks)
+    };
+    let alone: Vec<(ViewTracker, Vec<ToolTrack>)> = views.par_iter().map(alone).collect();
+    let together = |tool: usize| {
+        let first: Vec<ToolTrack> = alone.iter().map(|(_, tracks)| tracks[tool].clone()).collect();
+        let fused = fuse(tool, &first);
+        let again = |(tracker, tracks): &(ViewTracker, Vec<ToolTrack>)| {
+            tracker.track_with_fused(tool, &tracks[tool], &fused)
+        };
+        let views: Vec<ToolTrack> = alone.par_iter().map(again).collect();
+        let fused = fuse(tool, &views);
+        ToolTracks { views, fused }
+    };
+    (0..tools).into_par_iter().map(together).collect()
+}
