@@ -274,12 +274,15 @@ impl Canvas {
         let camera = self.eye.camera;
         let [from, to] = [from, to].map(|end| self.eye.eye_from_world * end);
         let [Some(a), Some(b)] = [camera.project(&from), camera.project(&to)] else { return };
-        let steps = ((b - a).norm() * 1.5).ceil().clamp(1.0, 10_000.0) as usize;
+        let radius_px = |place: &Point3<f64>| (0.5 * width_m * camera.fx_px / place.z).max(1.0);
+        // Balls in a row, so close that no notches are seen between them.
+        let apart_px = (radius_px(&from).min(radius_px(&to)) / 16.0).max(2.0 / 3.0);
+        let steps = ((b - a).norm() / apart_px).ceil().clamp(1.0, 10_000.0) as usize;
         for step in 0..=steps {
             let share = step as f64 / steps as f64;
             let place = from + (to - from) * share;
             let Some(middle) = camera.project(&place) else { continue };
-            let radius_px = (0.5 * width_m * camera.fx_px / place.z).max(1.0);
+            let radius_px = radius_px(&place);
             let near = NEARER / place.z as f32;
             let mixed: [f32; 3] =
                 std::array::from_fn(|c| colours[0][c] + (colours[1][c] - colours[0][c]) * share as f32);
