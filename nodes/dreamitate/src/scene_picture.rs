@@ -276,7 +276,7 @@ impl Canvas {
         let [Some(a), Some(b)] = [camera.project(&from), camera.project(&to)] else { return };
         let radius_px = |place: &Point3<f64>| (0.5 * width_m * camera.fx_px / place.z).max(1.0);
         // Balls in a row, so close that no notches are seen between them.
-        let apart_px = (radius_px(&from).min(radius_px(&to)) / 16.0).max(2.0 / 3.0);
+        let apart_px = (radius_px(&from).min(radius_px(&to)) / 40.0).max(2.0 / 3.0);
         let steps = ((b - a).norm() / apart_px).ceil().clamp(1.0, 10_000.0) as usize;
         for step in 0..=steps {
             let share = step as f64 / steps as f64;
