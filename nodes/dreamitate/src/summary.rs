@@ -87,6 +87,13 @@ pub(crate) fn deviations(track: &FusedTrack, reference: &FusedTrack) -> Vec<(usi
         .collect()
 }
 
+/// The middle value; NaN of none.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 impl Reprojection {
     fn of(observed: &Observed, tool: &str, model: &ToolModel, view: View) -> Self {
         let seen = observed.clip.view(view);
@@ -96,9 +103,8 @@ impl Reprojection {
                 let (photo, picture) = (&seen.frames[0], seen.frames.get(*frame)?);
                 reprojection_px(model, &seen.camera, camera_from_tool, photo, picture)
             };
-            let mut distances: Vec<f64> = poses.par_iter().filter_map(distance_px).collect();
-            distances.sort_by(f64::total_cmp);
-            distances.get(distances.len() / 2).copied()
+            let distances: Vec<f64> = poses.par_iter().filter_map(distance_px).collect();
+            Some(median(distances.into_iter())).filter(|px| px.is_finite())
         };
         let own = observed.view_tracks.get(tool).map(|views| views[view.index()].poses.as_slice());
         let own = own.unwrap_or_default().iter().filter(|pose| pose.status == Status::Accepted);

@@ -35,9 +35,8 @@ impl ClipTracker {
         let begin = Instant::now();
         let views = View::ALL.map(|view| (models[view.index()].clone(), clip.view(view)));
         let fuse = |tool: usize, tracks: &[ToolTrack]| {
-            let of_view = |(view, track)| (View::name(view), clip.view(view).world_from_camera, track);
-            let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
-            Fusion { symmetry: self.tools[tool].1.config.symmetry, ..Fusion::default() }.fuse_tracks(&views)
+            let fusion = Fusion { symmetry: self.tools[tool].1.config.symmetry, ..Fusion::default() };
+            fusion.fuse_stereo(|view| clip.view(view).world_from_camera, tracks)
         };
         let tools = track_together(&views, fuse);
         Ok(Tracked { tools, seconds: begin.elapsed().as_secs_f64() })

@@ -4,7 +4,7 @@ use crate::{
     jumps::{reject_jumps, reject_strays},
     view_pose::{ViewPose, poses_at, turn_alike},
 };
-use dreamitate_geometry::{Gaussian6, Pose, Symmetry, ViewTie, relative_twist, weighted_mean_pose};
+use dreamitate_geometry::{Gaussian6, Pose, Symmetry, View, ViewTie, relative_twist, weighted_mean_pose};
 use dreamitate_track::{FusedPose, FusedTrack, ToolTrack};
 
 /// How views' poses become one.
@@ -49,6 +49,17 @@ const DISAGREEMENT_SCALE: (f64, f64) = (0.01, 4.0);
 const VARIANCE_KEPT: f64 = 0.4;
 
 impl Fusion {
+    /// Fuses a tool's tracks in the rig's views, one a view in the order of [`View::ALL`].
+    pub fn fuse_stereo<'a>(
+        &self,
+        world_from_camera: impl Fn(View) -> Pose,
+        tracks: impl IntoIterator<Item = &'a ToolTrack>,
+    ) -> FusedTrack {
+        let of_view = |(view, track): (View, &'a ToolTrack)| (view.name(), world_from_camera(view), track);
+        let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
+        self.fuse_tracks(&views)
+    }
+
     /// Fuses a tool's tracks in any number of views, each with the view's name and where its camera stands.
     pub fn fuse_tracks(&self, views: &[(&str, Pose, &ToolTrack)]) -> FusedTrack {
         let mut numbers: Vec<usize> =

@@ -189,11 +189,6 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
 }
 
 fn fuse_track(views: &Views, task: &Task, fusion: &Fusion) -> FusedTrack {
-    let seen: Vec<_> = views
-        .iter()
-        .flatten()
-        .zip(View::ALL)
-        .map(|((_, track), view)| (view.name(), task.rig.camera(view).world_from_camera, track))
-        .collect();
-    fusion.fuse_tracks(&seen)
+    let tracks = views.iter().flatten().map(|(_, track)| track);
+    fusion.fuse_stereo(|view| task.rig.camera(view).world_from_camera, tracks)
 }

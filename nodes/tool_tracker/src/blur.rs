@@ -87,7 +87,7 @@ mod tests {
         let width = 21;
         let mut image = vec![[0f32; 4]; width * width];
         image[10 * width + 10] = [1000.0, 0.0, 500.0, 0.0];
-        let all = Area { x0: 0, y0: 0, x1: width, y1: width };
+        let all = Area::whole(width, width);
         blur(&mut image, width, all, 1.5, &mut Vec::new());
         let sum: f32 = image.iter().map(|p| p[0]).sum();
         assert!((sum - 1000.0).abs() < 0.1);

@@ -1,5 +1,5 @@
 use crate::{
-    pixel::{Area, Pixel, change_squared, difference, dot, norm_squared},
+    pixel::{Area, Pixel, change_squared, difference, dot, half_difference, norm_squared},
     points::{Motion, Point},
     synthesis::Synthesis,
 };
@@ -210,9 +210,4 @@ impl Comparison<'_> {
 #[inline(always)]
 pub(crate) fn weight(squared: f32, half_weight: f32) -> f32 {
     1.0 / (1.0 + squared / (half_weight * half_weight))
-}
-
-#[inline(always)]
-fn half_difference(a: Pixel, b: Pixel) -> Pixel {
-    difference(a, b).map(|v| 0.5 * v)
 }

@@ -41,7 +41,7 @@ impl Photo {
         let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
             let level = levels.at(scale);
             let mut picture: Vec<Pixel> = level.rgb.iter().map(|pixel| pixel.map(f32::from)).collect();
-            let all = Area { x0: 0, y0: 0, x1: level.width, y1: level.height };
+            let all = Area::whole(level.width, level.height);
             blur(&mut picture, level.width, all, sigma_px, &mut scratch);
             (scale, sigma_px, picture)
         });
@@ -54,7 +54,7 @@ impl Photo {
         let known =
             self.blurred.iter().find(|(scale, sigma, _)| (*scale, *sigma) == (stage.scale, stage.sigma_px));
         match known {
-            Some((.., picture)) => level.crop(picture, window, out, |pixel| pixel),
+            Some((.., picture)) => crop(picture, level.width, window, out, |pixel| pixel),
             None => level.crop_rgb(window, out),
         }
     }
@@ -143,26 +143,14 @@ impl Level {
 
     /// Copies a window's colours; pixels outside the image repeat its border.
     pub fn crop_rgb(&self, window: Window, out: &mut Vec<Pixel>) {
-        self.crop(&self.rgb, window, out, |pixel| pixel.map(f32::from));
-    }
-
-    fn crop<T: Copy>(&self, picture: &[T], window: Window, out: &mut Vec<Pixel>, pixel: impl Fn(T) -> Pixel) {
-        out.clear();
-        out.reserve(window.width * window.height);
-        let (left, inside, right) = self.columns(window);
-        for y in window.y_px..window.y_px + window.height as i32 {
-            let row = &picture[y.clamp(0, self.height as i32 - 1) as usize * self.width..][..self.width];
-            out.extend(std::iter::repeat_n(pixel(row[0]), left));
-            out.extend(row[inside.clone()].iter().map(|value| pixel(*value)));
-            out.extend(std::iter::repeat_n(pixel(row[self.width - 1]), right));
-        }
+        crop(&self.rgb, self.width, window, out, |pixel| pixel.map(f32::from));
     }
 
     /// Copies which of a window's pixels count: inside the image and not among `hands`, this level's or its shades.
     pub fn crop_valid(&self, window: Window, hands: &[bool], out: &mut Vec<bool>) {
         out.clear();
         out.resize(window.width * window.height, false);
-        let (left, inside, _) = self.columns(window);
+        let (left, inside, _) = columns(self.width, window);
         for (y, row) in (window.y_px..).zip(out.chunks_exact_mut(window.width)) {
             if let Some(first) = self.index(0, y) {
                 let hands = &hands[first + inside.start..first + inside.end];
@@ -170,16 +158,36 @@ impl Level {
             }
         }
     }
+}
 
-    /// How many columns of a window lie left of the image, which columns of the image it shows, and how many lie
-    /// right of it.
-    fn columns(&self, window: Window) -> (usize, std::ops::Range<usize>, usize) {
-        let (width, end) = (self.width as i32, window.x_px + window.width as i32);
-        let inside = window.x_px.clamp(0, width)..end.clamp(0, width);
-        let left = (-window.x_px).clamp(0, window.width as i32) as usize;
-        let shown = inside.start as usize..inside.end as usize;
-        (left, shown.clone(), window.width - left - shown.len())
+/// Copies a window of a picture of `width` columns; pixels outside repeat its border.
+pub(crate) fn crop<T: Copy>(
+    picture: &[T],
+    width: usize,
+    window: Window,
+    out: &mut Vec<Pixel>,
+    pixel: impl Fn(T) -> Pixel,
+) {
+    out.clear();
+    out.reserve(window.width * window.height);
+    let (left, inside, right) = columns(width, window);
+    let last_row = (picture.len() / width) as i32 - 1;
+    for y in window.y_px..window.y_px + window.height as i32 {
+        let row = &picture[y.clamp(0, last_row) as usize * width..][..width];
+        out.extend(std::iter::repeat_n(pixel(row[0]), left));
+        out.extend(row[inside.clone()].iter().map(|value| pixel(*value)));
+        out.extend(std::iter::repeat_n(pixel(row[width - 1]), right));
     }
+}
+
+/// How many columns of a window lie left of an image of `width` columns, which of its columns the window shows, and how many
+/// lie right of it.
+fn columns(width: usize, window: Window) -> (usize, std::ops::Range<usize>, usize) {
+    let (width, end) = (width as i32, window.x_px + window.width as i32);
+    let inside = window.x_px.clamp(0, width)..end.clamp(0, width);
+    let left = (-window.x_px).clamp(0, window.width as i32) as usize;
+    let shown = inside.start as usize..inside.end as usize;
+    (left, shown.clone(), window.width - left - shown.len())
 }
 
 /// A mask of `width` columns at half the size: set where at least half of the pixels are.

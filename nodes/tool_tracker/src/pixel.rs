@@ -26,6 +26,24 @@ pub(crate) fn dot(a: Pixel, b: Pixel) -> f32 {
     (product[0] + product[2]) + (product[1] + product[3])
 }
 
+/// Half of the difference of two colours: the slope between neighbours on both sides.
+#[inline(always)]
+pub(crate) fn half_difference(a: Pixel, b: Pixel) -> Pixel {
+    difference(a, b).map(|v| 0.5 * v)
+}
+
+/// The colour between the pixel `at` of a picture of `width` columns and those right of it and below, where it is so far to the
+/// right and down of it, 0 to 1.
+#[inline(always)]
+pub(crate) fn between(image: &[Pixel], width: usize, at: usize, [right, below]: [f32; 2]) -> Pixel {
+    let corners = [image[at], image[at + 1], image[at + width], image[at + width + 1]];
+    let shares = [(1.0 - right) * (1.0 - below), right * (1.0 - below), (1.0 - right) * below, right * below];
+    std::array::from_fn(|c| {
+        (shares[0] * corners[0][c] + shares[1] * corners[1][c])
+            + (shares[2] * corners[2][c] + shares[3] * corners[3][c])
+    })
+}
+
 /// By how much a pixel changed against the photo, squared levels; a shadow is no change.
 #[inline(always)]
 pub(crate) fn change_squared(seen: Pixel, photo: Pixel) -> f32 {
@@ -46,6 +64,11 @@ pub(crate) struct Area {
 }
 
 impl Area {
+    /// All of a picture.
+    pub fn whole(width: usize, height: usize) -> Self {
+        Self { x0: 0, y0: 0, x1: width, y1: height }
+    }
+
     /// The rectangle `by` pixels wider on all sides, within `width × height`.
     pub fn grown(self, by: usize, width: usize, height: usize) -> Self {
         Self {

@@ -1,6 +1,6 @@
 use crate::{
     equations::weight,
-    pixel::{Pixel, difference, dot, norm_squared},
+    pixel::{Pixel, between, difference, dot, norm_squared},
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::Window;
@@ -106,18 +106,7 @@ impl Picture<'_> {
                 if !self.valid[nearest] {
                     continue;
                 }
-                let corners =
-                    [self.image[at], self.image[at + 1], self.image[at + width], self.image[at + width + 1]];
-                let shares = [
-                    (1.0 - right) * (1.0 - below),
-                    right * (1.0 - below),
-                    (1.0 - right) * below,
-                    right * below,
-                ];
-                let seen: Pixel = std::array::from_fn(|c| {
-                    (shares[0] * corners[0][c] + shares[1] * corners[1][c])
-                        + (shares[2] * corners[2][c] + shares[3] * corners[3][c])
-                });
+                let seen = between(self.image, width, at, [right, below]);
                 let missing = difference(seen, point.colour);
                 let squared = norm_squared(missing);
                 let weight = weight(squared, self.half_weight);

@@ -152,7 +152,7 @@ fn descend(
     let reach = reach_px(stage.sigma_px);
     let window = Window::around(&scene.tool.mesh, &camera, start, (surround + reach) as i32 + ROOM_PX)?;
     let (width, height) = (window.width, window.height);
-    let all = Area { x0: 0, y0: 0, x1: width, y1: height };
+    let all = Area::whole(width, height);
     let half_weight = 25.0 * (1.0 + 0.3 * stage.sigma_px * stage.scale.factor() as f32);
     // A full picture has more points than a move needs.
     let point_step = if stage.scale == Scale::Full { 2 } else { 1 };

@@ -3,7 +3,8 @@
 use crate::{
     appearance::facet_colour,
     blur::blur,
-    pixel::{Area, Pixel, difference, dot, norm_squared},
+    levels::crop,
+    pixel::{Area, Pixel, between, difference, dot, half_difference, norm_squared},
     synthesis::Synthesis,
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
@@ -35,7 +36,7 @@ pub fn reprojection_px(
     picture: &RgbImage,
 ) -> Option<f64> {
     let window = Window::around(&tool.mesh, camera, camera_from_tool, REACH_PX as i32 + 4)?;
-    let all = Area { x0: 0, y0: 0, x1: window.width, y1: window.height };
+    let all = Area::whole(window.width, window.height);
     let mut drawing = Synthesis::default();
     if !drawing.draw(tool, camera, camera_from_tool, window) {
         return None;
@@ -59,14 +60,12 @@ pub fn reprojection_px(
 
 /// A window of an image, whose border is repeated outside.
 fn cropped(image: &RgbImage, window: Window) -> Vec<Pixel> {
-    let at = |first: i32, offset: usize, size: u32| (first + offset as i32).clamp(0, size as i32 - 1) as u32;
-    let places = (0..window.height).flat_map(|y| (0..window.width).map(move |x| (x, y)));
-    let pixel = |(x, y)| {
-        let [r, g, b] =
-            image.get_pixel(at(window.x_px, x, image.width()), at(window.y_px, y, image.height())).0;
+    let mut pixels = Vec::new();
+    let colours = image.as_raw().as_chunks().0;
+    crop(colours, image.width() as usize, window, &mut pixels, |[r, g, b]: [u8; 3]| {
         [r, g, b, 0].map(f32::from)
-    };
-    places.map(pixel).collect()
+    });
+    pixels
 }
 
 struct Pixels {
@@ -91,22 +90,14 @@ impl Pixels {
         let rows = self.pixels.len() / self.width;
         let (x, y) = (x.clamp(0.0, (self.width - 2) as f32), y.clamp(0.0, (rows - 2) as f32));
         let (column, row) = (x as usize, y as usize);
-        let (right, below) = (x - column as f32, y - row as f32);
-        let at = row * self.width + column;
-        let corners = [at, at + 1, at + self.width, at + self.width + 1].map(|i| self.pixels[i]);
-        std::array::from_fn(|c| {
-            (1.0 - below) * ((1.0 - right) * corners[0][c] + right * corners[1][c])
-                + below * ((1.0 - right) * corners[2][c] + right * corners[3][c])
-        })
+        between(&self.pixels, self.width, row * self.width + column, [x - column as f32, y - row as f32])
     }
 
     /// The edge through a pixel, if there is one, strong or faint.
     fn edge(&self, x: usize, y: usize) -> Option<Edge> {
         let at = y * self.width + x;
-        let half = |before: usize, after: usize| {
-            difference(self.pixels[after], self.pixels[before]).map(|v| 0.5 * v)
-        };
-        let (along_x, along_y) = (half(at - 1, at + 1), half(at - self.width, at + self.width));
+        let slope = |step: usize| half_difference(self.pixels[at + step], self.pixels[at - step]);
+        let (along_x, along_y) = (slope(1), slope(self.width));
         // The direction in which the colours change most.
         let (xx, xy, yy) = (norm_squared(along_x), dot(along_x, along_y), norm_squared(along_y));
         let (sin, cos) = (0.5 * (2.0 * xy).atan2(xx - yy)).sin_cos();
@@ -187,7 +178,7 @@ mod tests {
         let mut drawing = Synthesis::default();
         assert!(drawing.draw(&tool, &camera, &at(0.0), window));
         let colours: Vec<Pixel> = tool.facet_list().map(facet_colour).collect();
-        let all = Area { x0: 0, y0: 0, x1: window.width, y1: window.height };
+        let all = Area::whole(window.width, window.height);
         let mut painted = Vec::new();
         drawing.paint(&colours, &cropped(&photo, window), window.width, all, &mut painted);
         for (pixel, colour) in picture.pixels_mut().zip(&painted) {

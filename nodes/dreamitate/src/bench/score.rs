@@ -1,3 +1,4 @@
+use crate::summary::median;
 use dreamer::rendered::RenderedDream;
 use dreamitate_geometry::{Pose, View, relative_twist, rotation_angle_rad};
 use dreamitate_render::ToolModel;
@@ -216,13 +217,6 @@ impl fmt::Display for LevelScore {
             self.median_ms
         )
     }
-}
-
-/// The middle value; NaN of none.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

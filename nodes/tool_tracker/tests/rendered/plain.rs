@@ -94,11 +94,11 @@ fn tracked(task: &Task, dream: &RenderedDream) -> FusedTrack {
         (Arc::new(model), seen)
     });
     let fuse = |_: usize, tracks: &[ToolTrack]| {
-        let of_view = |(view, track)| (View::name(view), dream.clip.view(view).world_from_camera, track);
-        let views: Vec<_> = View::ALL.into_iter().zip(tracks).map(of_view).collect();
-        fusion.fuse_tracks(&views)
+        fusion.fuse_stereo(|view| dream.clip.view(view).world_from_camera, tracks)
     };
-    track_together(&views, fuse).remove(0).fused
+    let track = track_together(&views, fuse).remove(0);
+    assert!(track.views.iter().all(|view| !view.poses.is_empty()), "a view shows no tool");
+    track.fused
 }
 
 /// Frames from 4 on that are accepted, and how far the worst of them is off: metres, and radians up to the symmetry.
