@@ -35,7 +35,7 @@ pub fn mesh(data: &[u8]) {
         for units in [None, Some(Units::Millimetres)] {
             let _ = TexturedMesh::read(file, units);
         }
-        let _ = TexturedMesh::read_part(file, None, "head");
+        let _ = TexturedMesh::read_with_part(file, None, "head");
     });
 }
 

@@ -1,4 +1,4 @@
-use crate::{TexturedMesh, Triangle};
+use crate::{Fragment, TexturedMesh, Triangle};
 use nalgebra::Vector3;
 
 /// A part of the surface that looks alike in any one picture: one printed colour, one orientation.
@@ -90,14 +90,15 @@ impl Facets {
         &self.list
     }
 
-    /// The facet at a triangle's texture coordinates.
+    /// The facet that a sample of the mesh shows.
     #[inline]
-    pub fn at(&self, mesh: &TexturedMesh, triangle: usize, u: f32, v: f32) -> u8 {
-        if let Some(facet) = self.only[triangle] {
+    pub fn at(&self, mesh: &TexturedMesh, sample: &Fragment) -> u8 {
+        if let Some(facet) = self.only[sample.triangle] {
             return facet;
         }
+        let [u, v] = sample.uv();
         let (x, y) = mesh.texel(u, v);
-        self.facet_of[triangle][self.palette_of_texel[(y * self.texture_width + x) as usize] as usize]
+        self.facet_of[sample.triangle][self.palette_of_texel[(y * self.texture_width + x) as usize] as usize]
     }
 }
 

@@ -21,10 +21,18 @@ pub struct Fragment {
     pub index: usize,
     /// Index of the triangle.
     pub triangle: usize,
-    /// Texture coordinates.
-    pub u: f32,
-    /// Texture coordinates.
-    pub v: f32,
+    /// Its texture coordinates, times `near`.
+    texture: [f32; 2],
+    /// The inverse of its depth, 1/m.
+    near: f32,
+}
+
+impl Fragment {
+    /// Its texture coordinates.
+    #[inline]
+    pub fn uv(&self) -> [f32; 2] {
+        self.texture.map(|value| value / self.near)
+    }
 }
 
 /// Triangles that reach nearer than this are left out rather than clipped.
@@ -109,58 +117,65 @@ pub fn rasterise(
         let bound = |axis: usize, end: usize| {
             let low = a[axis].min(b[axis]).min(c[axis]).max(0.0);
             let high = a[axis].max(b[axis]).max(c[axis]).min(end as f32 - 1.0);
-            (ceil(low), floor(high))
+            (low, high)
         };
-        let ((x0, x1), (y0, y1)) = (bound(0, columns), bound(1, rows));
-        // Many small triangles lie between the samples.
+        let ((left, right), (top, bottom)) = (bound(0, columns), bound(1, rows));
+        let (y0, y1) = (ceil(top), floor(bottom));
+        // Counter-clockwise triangles have a negative area where y points down. Many small ones lie between the samples.
         let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
-        if x0 > x1 || y0 > y1 || area.abs() < 1e-6 {
+        let is_back = mesh.hides_backs && area > 0.0;
+        if ceil(left) > floor(right) || y0 > y1 || is_back || area.abs() < 1e-6 {
             continue;
         }
         let inv_area = 1.0 / area;
         // Barycentric weights, and with them what is divided by the depth, are linear in the sample's position.
-        let (db, dc) = ((c[1] - a[1]) * inv_area, -(b[1] - a[1]) * inv_area);
+        let slopes_b = [(c[1] - a[1]) * inv_area, -(c[0] - a[0]) * inv_area];
+        let slopes_c = [-(b[1] - a[1]) * inv_area, (b[0] - a[0]) * inv_area];
         let linear = |at: [f32; 3]| Linear {
-            first: at[0],
-            along_b: at[1] - at[0],
-            along_c: at[2] - at[0],
-            slope: db * (at[1] - at[0]) + dc * (at[2] - at[0]),
+            at_a: at[0],
+            slopes: std::array::from_fn(|i| slopes_b[i] * (at[1] - at[0]) + slopes_c[i] * (at[2] - at[0])),
         };
         let near = linear(inv_z);
         let u = linear([0, 1, 2].map(|i| triangle.texture[i][0] * inv_z[i]));
         let v = linear([0, 1, 2].map(|i| triangle.texture[i][1] * inv_z[i]));
-        for y in y0..=y1 {
-            let py = y as f32 - a[1];
-            // Weights at the row's first column; the span in which all are positive follows from their slopes.
-            let start = x0 as f32 - a[0];
-            let wb = (start * (c[1] - a[1]) - py * (c[0] - a[0])) * inv_area;
-            let wc = (py * (b[0] - a[0]) - start * (b[1] - a[1])) * inv_area;
-            let (mut first, mut last) = (0, x1 - x0);
-            for (weight, slope) in [(wb, db), (wc, dc), (1.0 - wb - wc, -db - dc)] {
-                if slope > 1e-9 {
-                    first = first.max(ceil(-weight / slope));
-                } else if slope < -1e-9 {
-                    last = last.min(floor(-weight / slope));
-                } else if weight < 0.0 {
-                    last = -1;
-                }
+        // In a row the samples are from the last of the edges on the left to the first on the right; of a level edge all
+        // rows between the corners are on the right side.
+        let weights = [linear([0.0, 1.0, 0.0]), linear([0.0, 0.0, 1.0]), linear([1.0, 0.0, 0.0])];
+        let (mut lefts, mut rights) = ([Edge::upright(left); 2], [Edge::upright(right); 2]);
+        let mut counts = [0; 2];
+        for weight in weights {
+            let [along_x, along_y] = weight.slopes;
+            let (edges, count) =
+                if along_x > 0.0 { (&mut lefts, &mut counts[0]) } else { (&mut rights, &mut counts[1]) };
+            if along_x.abs() > 1e-9 && *count < 2 {
+                edges[*count] = Edge { x: a[0] - weight.at_a / along_x, slope: -along_y / along_x };
+                *count += 1;
             }
+        }
+        for y in y0..=y1 {
+            let below = y as f32 - a[1];
+            let first = ceil(lefts[0].at(below).max(lefts[1].at(below)).max(left));
+            let last = floor(rights[0].at(below).min(rights[1].at(below)).min(right));
             if first > last {
                 continue;
             }
-            let (wb, wc) = (wb + first as f32 * db, wc + first as f32 * dc);
-            let (mut near_at, mut u_at, mut v_at) = (near.at(wb, wc), u.at(wb, wc), v.at(wb, wc));
-            let begin = y as usize * columns + (x0 + first) as usize;
+            let beside = first as f32 - a[0];
+            let [mut near_at, mut u_at, mut v_at] = [&near, &u, &v].map(|value| value.at(beside, below));
+            let begin = y as usize * columns + first as usize;
             let span = &mut nearness[begin..=begin + (last - first) as usize];
             for (offset, nearest) in span.iter_mut().enumerate() {
                 if near_at > *nearest {
                     *nearest = near_at;
-                    let z = 1.0 / near_at;
-                    write(Fragment { index: begin + offset, triangle: index, u: u_at * z, v: v_at * z });
+                    write(Fragment {
+                        index: begin + offset,
+                        triangle: index,
+                        texture: [u_at, v_at],
+                        near: near_at,
+                    });
                 }
-                near_at += near.slope;
-                u_at += u.slope;
-                v_at += v.slope;
+                near_at += near.slopes[0];
+                u_at += u.slopes[0];
+                v_at += v.slopes[0];
             }
         }
     }
@@ -168,16 +183,35 @@ pub fn rasterise(
 
 /// A quantity that is linear over a triangle's image.
 struct Linear {
-    first: f32,
-    along_b: f32,
-    along_c: f32,
-    /// Its change from one column to the next.
-    slope: f32,
+    /// At the first corner.
+    at_a: f32,
+    /// Its change from one column and from one row to the next.
+    slopes: [f32; 2],
 }
 
 impl Linear {
-    fn at(&self, wb: f32, wc: f32) -> f32 {
-        self.first + wb * self.along_b + wc * self.along_c
+    /// So far beside and below the first corner.
+    fn at(&self, beside: f32, below: f32) -> f32 {
+        self.at_a + beside * self.slopes[0] + below * self.slopes[1]
+    }
+}
+
+/// Where an edge of a triangle crosses the rows.
+#[derive(Clone, Copy)]
+struct Edge {
+    /// In the row of the triangle's first corner.
+    x: f32,
+    /// From one row to the next.
+    slope: f32,
+}
+
+impl Edge {
+    fn upright(x: f32) -> Self {
+        Self { x, slope: 0.0 }
+    }
+
+    fn at(self, below: f32) -> f32 {
+        self.x + below * self.slope
     }
 }
 
@@ -234,8 +268,8 @@ mod tests {
         let mut worst = 0f64;
         rasterise(&mesh, &camera, &pose, Window::whole(&camera), 1, &mut nearness, |f| {
             let pixel = nalgebra::Point2::new((f.index % 100) as f64, (f.index / 100) as f64);
-            let point =
-                pose * nalgebra::Point3::new(f64::from(f.u) * 0.2 - 0.1, f64::from(f.v) * 0.2 - 0.1, 0.0);
+            let [x, y] = f.uv().map(|part| f64::from(part) * 0.2 - 0.1);
+            let point = pose * nalgebra::Point3::new(x, y, 0.0);
             worst = worst.max((camera.project(&point).unwrap() - pixel).norm());
         });
         assert!(worst < 0.01, "{worst} px");

@@ -94,10 +94,12 @@ impl ToolModel {
     pub fn read(path: &Path) -> Result<Self, ToolError> {
         let config = ToolConfig::read(path)?;
         let mesh_path = path.parent().unwrap_or(Path::new(".")).join(&config.mesh);
-        let mesh = TexturedMesh::read(&mesh_path, config.units)?;
-        let (tracked, untracked) = match &config.track_part {
-            Some(part) => TexturedMesh::read_part(&mesh_path, config.units, part)?,
-            None => (mesh.clone(), None),
+        let (mesh, tracked, untracked) = match &config.track_part {
+            Some(part) => TexturedMesh::read_with_part(&mesh_path, config.units, part)?,
+            None => {
+                let mesh = TexturedMesh::read(&mesh_path, config.units)?;
+                (mesh.clone(), mesh, None)
+            }
         };
         let untracked = untracked.map(|mesh| {
             let facets = Facets::of(&mesh);

@@ -245,10 +245,10 @@ fn a_named_part_is_read_with_what_it_uses_and_the_rest_apart() {
         text += &format!("f {} {} {}\n", a + 1, b + 1, c + 1);
     }
     let path = folder.write("wedge.obj", text);
-    let (floor, rest) = TexturedMesh::read_part(&path, Some(Units::Millimetres), "floor").unwrap();
+    let (_, floor, rest) = TexturedMesh::read_with_part(&path, Some(Units::Millimetres), "floor").unwrap();
     assert_eq!((floor.triangles.len(), floor.vertices.len()), (1, 3));
     assert!(floor.bounds().1.z.abs() < 1e-6, "the tip is not the floor's");
     assert_eq!(rest.unwrap().triangles.len(), 3);
-    let error = TexturedMesh::read_part(&path, None, "handle").unwrap_err().to_string();
+    let error = TexturedMesh::read_with_part(&path, None, "handle").unwrap_err().to_string();
     assert!(error.contains("no part \"handle\"") && error.contains("[\"floor\", \"sides\"]"), "{error}");
 }

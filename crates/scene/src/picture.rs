@@ -47,8 +47,8 @@ pub fn draw(
         let camera_from_mesh = camera_from_world * world_from_mesh;
         rasterise(mesh, camera, &camera_from_mesh, window, SAMPLES, &mut nearness, |sample| {
             let light = light[sample.triangle];
-            colour[sample.index] =
-                mesh.colour_at(sample.u, sample.v).map(|c| (f32::from(c) * light).min(255.0) as u8);
+            let [u, v] = sample.uv();
+            colour[sample.index] = mesh.colour_at(u, v).map(|c| (f32::from(c) * light).min(255.0) as u8);
         });
     }
     let share = 1.0 / (SAMPLES * SAMPLES) as f32;

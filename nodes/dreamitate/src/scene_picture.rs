@@ -246,7 +246,7 @@ impl Canvas {
             return;
         }
         let shades: Vec<_> = triangles.iter().map(|t| 0.62 + 0.38 * t.normal.dot(&lamp).abs()).collect();
-        let mesh = TexturedMesh { vertices, triangles, texture: RgbImage::new(1, 1) };
+        let mesh = TexturedMesh { vertices, triangles, texture: RgbImage::new(1, 1), hides_backs: false };
         let Self { eye, image, nearness } = self;
         let width = eye.camera.width;
         rasterise(

@@ -7,7 +7,9 @@ use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, WORLD_FRAME};
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
 use dreamitate_render::ToolConfig;
-use dreamitate_track::{FusedHeader, FusedTrack, Outcome, ToolTrack, fused_to_message, track_from_message};
+use dreamitate_track::{
+    FusedHeader, FusedTrack, Outcome, PRIOR_ROUNDS, ToolTrack, fused_to_message, track_from_message,
+};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -60,7 +62,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                 _ => FusionMethod::Coupled,
             },
             prior_rounds: p.declare(
-                Declaration::new("prior_rounds", 1i64)
+                Declaration::new("prior_rounds", i64::from(PRIOR_ROUNDS))
                     .about("how often the fused pose goes back to the trackers")
                     .range(0, 5),
             )? as u8,

@@ -35,7 +35,7 @@ impl Appearance {
         &mut self,
         printed: &[Pixel],
         drawing: &Synthesis,
-        image: &[Pixel],
+        image: &[[u8; 4]],
         valid: &[bool],
         width: usize,
     ) {
@@ -104,10 +104,9 @@ impl Histogram {
         self.count = 0;
     }
 
-    fn add(&mut self, colour: Pixel) {
+    fn add(&mut self, colour: [u8; 4]) {
         self.count += 1;
         for ((bins, range), level) in self.bins.iter_mut().zip(&mut self.range).zip(colour) {
-            let level = level as u8;
             bins[usize::from(level)] += 1;
             *range = (range.0.min(level), range.1.max(level));
         }

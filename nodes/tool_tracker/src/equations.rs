@@ -1,6 +1,6 @@
 use crate::{
     pixel::{Area, Pixel, change_squared, difference, dot, half_difference, norm_squared},
-    points::{Motion, Point},
+    points::{Motion, Point, Points},
     synthesis::Synthesis,
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
@@ -18,7 +18,7 @@ pub(crate) const UNTRACKED_WEIGHT: f32 = 0.25;
 /// outline would: any patch of the tool's colour looks like a side of the tool on which nothing is printed.
 pub(crate) const STRUCTURE_WEIGHT: f64 = 0.4;
 /// A drawing that is flatter than this at a pixel says nothing about motion, squared levels a pixel.
-const MIN_GRADIENT_SQUARED: f32 = 1.0;
+const MIN_GRADIENT_SQUARED: f32 = 16.0;
 /// A drawing whose colours spread by less is of one colour, levels.
 const PLAIN: f64 = 40.0;
 /// Fewer pixels inside the outline are no tool.
@@ -48,12 +48,30 @@ pub(crate) struct NormalEquations {
     pub variance: f64,
 }
 
+/// What is behind the tool: a whole picture, blurred as the others are.
+#[derive(Clone, Copy)]
+pub(crate) struct Background<'a> {
+    pub picture: &'a [Pixel],
+    pub width: usize,
+    /// The window's first column and row.
+    pub corner: [i32; 2],
+}
+
+impl Background<'_> {
+    /// The colour behind a pixel of the window that is inside the picture.
+    #[inline(always)]
+    fn at(&self, x: usize, y: usize) -> Pixel {
+        let [x, y] =
+            [(x, self.corner[0]), (y, self.corner[1])].map(|(at, first)| (at as i32 + first) as usize);
+        self.picture[y * self.width + x]
+    }
+}
+
 /// What is compared, in one window.
 pub(crate) struct Comparison<'a> {
     pub image: &'a [Pixel],
     pub painted: &'a [Pixel],
-    /// What is behind the tool, blurred as the others are.
-    pub background: &'a [Pixel],
+    pub background: Background<'a>,
     pub valid: &'a [bool],
     pub drawing: &'a Synthesis,
     pub camera: &'a PinholeCamera,
@@ -65,23 +83,35 @@ pub(crate) struct Comparison<'a> {
     pub point_step: usize,
 }
 
+/// A comparison to be made as wide as the processor allows.
+struct Job<'a, 'b, const MOVES: bool>(&'a Comparison<'b>, &'a Pose, &'a mut Points);
+
+impl<const MOVES: bool> pulp::NullaryFnOnce for Job<'_, '_, MOVES> {
+    type Output = Option<NormalEquations>;
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        self.0.sum::<MOVES>(self.1, self.2)
+    }
+}
+
 impl Comparison<'_> {
     /// Sets up the equations at the pose at which the drawing was made, and keeps the pixels that take part as
     /// `points`. `None` where too little of the tool is seen.
-    pub fn linearise(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
-        struct Job<'a, 'b>(&'a Comparison<'b>, &'a Pose, &'a mut Vec<Point>);
-        impl pulp::NullaryFnOnce for Job<'_, '_> {
-            type Output = Option<NormalEquations>;
-            #[inline(always)]
-            fn call(self) -> Self::Output {
-                self.0.linearise_wide(self.1, self.2)
-            }
-        }
-        Arch::new().dispatch(Job(self, camera_from_tool, points))
+    pub fn linearise(&self, camera_from_tool: &Pose, points: &mut Points) -> Option<NormalEquations> {
+        Arch::new().dispatch(Job::<true>(self, camera_from_tool, points))
+    }
+
+    /// The same without what moves the pose: neither equations, which are 0, nor points.
+    pub fn judge(&self, camera_from_tool: &Pose) -> Option<NormalEquations> {
+        Arch::new().dispatch(Job::<false>(self, camera_from_tool, &mut Points::default()))
     }
 
     #[inline(always)]
-    fn linearise_wide(&self, camera_from_tool: &Pose, points: &mut Vec<Point>) -> Option<NormalEquations> {
+    fn sum<const MOVES: bool>(
+        &self,
+        camera_from_tool: &Pose,
+        points: &mut Points,
+    ) -> Option<NormalEquations> {
         let Self { image, painted, background, valid, drawing, window, .. } = *self;
         let width = window.width;
         let motion = Motion::new(self.camera, camera_from_tool);
@@ -110,7 +140,7 @@ impl Comparison<'_> {
                 let at = y * width + x;
                 let nearness = drawing.nearness[at];
                 if drawing.hides(at) && valid[at] {
-                    let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
+                    let before = change_squared(image[at], background.at(x, y)).min(ENERGY_CAP * ENERGY_CAP);
                     let after = norm_squared(difference(image[at], painted[at])).min(ENERGY_CAP * ENERGY_CAP);
                     row_gain += UNTRACKED_WEIGHT * (before - after);
                     continue;
@@ -132,12 +162,15 @@ impl Comparison<'_> {
                     row_squares += norm_squared(image[at]);
                     row_drawn = std::array::from_fn(|c| row_drawn[c] + painted[at][c]);
                     row_drawn_squares += norm_squared(painted[at]);
-                    let before = change_squared(image[at], background[at]).min(ENERGY_CAP * ENERGY_CAP);
+                    let before = change_squared(image[at], background.at(x, y)).min(ENERGY_CAP * ENERGY_CAP);
                     row_gain += before - capped;
                     row_inside += capped.sqrt();
                     row_before += before;
                     row_after += capped;
                     inside_count += 1;
+                }
+                if !MOVES {
+                    continue;
                 }
                 let along_x = half_difference(painted[at + 1], painted[at - 1]);
                 let along_y = half_difference(painted[at + width], painted[at - width]);

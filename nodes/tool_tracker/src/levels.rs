@@ -48,15 +48,12 @@ impl Photo {
         Self { levels, blurred: blurred.into() }
     }
 
-    /// Copies a window of the blurred photo; pixels outside the image repeat its border.
-    pub fn crop_blurred(&self, stage: &Stage, window: Window, out: &mut Vec<Pixel>) {
-        let level = self.levels.at(stage.scale);
-        let known =
-            self.blurred.iter().find(|(scale, sigma, _)| (*scale, *sigma) == (stage.scale, stage.sigma_px));
-        match known {
-            Some((.., picture)) => crop(picture, level.width, window, out, |pixel| pixel),
-            None => level.crop_rgb(window, out),
-        }
+    /// The photo blurred as a stage wants it, or as the one most like it does.
+    pub fn blurred(&self, stage: &Stage) -> &[Pixel] {
+        let unlike = |(scale, sigma_px, _): &&(Scale, f32, Vec<Pixel>)| {
+            (*scale != stage.scale, (sigma_px - stage.sigma_px).abs().to_bits())
+        };
+        self.blurred.iter().min_by_key(unlike).map_or(&[], |(.., picture)| picture)
     }
 }
 
@@ -142,8 +139,8 @@ impl Level {
     }
 
     /// Copies a window's colours; pixels outside the image repeat its border.
-    pub fn crop_rgb(&self, window: Window, out: &mut Vec<Pixel>) {
-        crop(&self.rgb, self.width, window, out, |pixel| pixel.map(f32::from));
+    pub fn crop_rgb(&self, window: Window, out: &mut Vec<[u8; 4]>) {
+        crop(&self.rgb, self.width, window, out, |pixel| pixel);
     }
 
     /// Copies which of a window's pixels count: inside the image and not among `hands`, this level's or its shades.
@@ -161,12 +158,12 @@ impl Level {
 }
 
 /// Copies a window of a picture of `width` columns; pixels outside repeat its border.
-pub(crate) fn crop<T: Copy>(
+pub(crate) fn crop<T: Copy, P: Clone>(
     picture: &[T],
     width: usize,
     window: Window,
-    out: &mut Vec<Pixel>,
-    pixel: impl Fn(T) -> Pixel,
+    out: &mut Vec<P>,
+    pixel: impl Fn(T) -> P,
 ) {
     out.clear();
     out.reserve(window.width * window.height);

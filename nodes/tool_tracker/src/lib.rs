@@ -4,7 +4,7 @@
 //! picture shows there, over the photo that the dream began with; Gauss-Newton moves the pose until drawing
 //! and picture agree, from coarse to fine. The start needs no person: regions that changed against the photo
 //! and show the tool's colours are searched with a bank of drawings ([`ViewTracker::track`]). A second round
-//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_prior`]); [`track_together`] does
+//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_fused`]); [`track_together`] does
 //! both for all views of a clip. [`LiveTracker`] takes pictures one by one. [`reprojection_px`] says how well a pose fits a
 //! picture without asking the tracker.
 
@@ -13,6 +13,7 @@ mod assign;
 mod blur;
 mod detect;
 mod equations;
+mod expected;
 mod follow;
 mod hand;
 mod levels;

@@ -201,7 +201,8 @@ async fn next_round(
 ) -> anyhow::Result<ToolTrack> {
     let fused = fused_from_message(prior)?;
     let (tracker, track) = (tracked.tracker.clone(), tracked.tracks[tool].clone());
-    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &fused))
+    let round = usize::from(prior.round);
+    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &fused, round))
         .await
         .context("tracking stopped")
 }

@@ -18,6 +18,55 @@ pub(crate) struct Point {
     pub along_y: Pixel,
 }
 
+/// Points, by eights: what is done alike with all of them is done with a vector register of them at once.
+#[derive(Default)]
+pub(crate) struct Points {
+    eights: Vec<Eight>,
+    count: usize,
+}
+
+/// A number of each point.
+type Lanes = [f32; LANES];
+const LANES: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Eight {
+    position: [Lanes; 3],
+    colours: [Pixel; LANES],
+    along_x: [Pixel; LANES],
+    along_y: [Pixel; LANES],
+}
+
+impl Eight {
+    /// Any points, at which no division is by 0.
+    const BLANK: Self = {
+        let black = [[0.0; 4]; LANES];
+        Self { position: [[1.0; LANES]; 3], colours: black, along_x: black, along_y: black }
+    };
+}
+
+impl Points {
+    pub fn clear(&mut self) {
+        self.eights.clear();
+        self.count = 0;
+    }
+
+    #[inline(always)]
+    pub fn push(&mut self, point: Point) {
+        let lane = self.count % LANES;
+        if lane == 0 {
+            self.eights.push(Eight::BLANK);
+        }
+        self.count += 1;
+        if let Some(eight) = self.eights.last_mut() {
+            eight.position.iter_mut().zip(point.position).for_each(|(lanes, value)| lanes[lane] = value);
+            eight.colours[lane] = point.colour;
+            eight.along_x[lane] = point.along_x;
+            eight.along_y[lane] = point.along_y;
+        }
+    }
+}
+
 /// How pixels move with the tool's pose, in the camera's axes and about the tool's origin.
 #[derive(Clone, Copy)]
 pub(crate) struct Motion {
@@ -60,8 +109,8 @@ impl Picture<'_> {
     /// Compares the points of a drawing made at the pose `drawn`, moved along to the pose `moved`, with the
     /// picture where they come to lie: their mean squared difference and the descent direction. The drawing is not
     /// made again, so this holds for small moves.
-    pub fn compare(&self, points: &[Point], drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
-        struct Job<'a, 'b>(&'a Picture<'b>, &'a [Point], &'a Pose, &'a Pose);
+    pub fn compare(&self, points: &Points, drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
+        struct Job<'a, 'b>(&'a Picture<'b>, &'a Points, &'a Pose, &'a Pose);
         impl pulp::NullaryFnOnce for Job<'_, '_> {
             type Output = (f64, Vector6<f64>);
             #[inline(always)]
@@ -73,54 +122,79 @@ impl Picture<'_> {
     }
 
     #[inline(always)]
-    fn compare_wide(&self, points: &[Point], drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
-        let motion = Motion::new(self.camera, drawn);
+    fn compare_wide(&self, points: &Points, drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
         let step = moved * drawn.inverse();
-        let turn = step.rotation.to_rotation_matrix().matrix().cast::<f32>();
-        let shift = step.translation.vector.cast::<f32>();
-        let Window { x_px, y_px, width, height } = self.window;
+        let turn: [[f32; 3]; 3] =
+            step.rotation.to_rotation_matrix().matrix().transpose().cast::<f32>().into();
+        let shift: [f32; 3] = step.translation.vector.cast::<f32>().into();
+        let origin: [f32; 3] = drawn.translation.vector.cast::<f32>().into();
         let (fx, fy) = (self.camera.fx_px as f32, self.camera.fy_px as f32);
-        let cx = (self.camera.cx_px - f64::from(x_px)) as f32;
-        let cy = (self.camera.cy_px - f64::from(y_px)) as f32;
-        let (last_x, last_y) = ((width - 1) as f32, (height - 1) as f32);
-        let mut descent = [0f64; 8];
+        let cx = (self.camera.cx_px - f64::from(self.window.x_px)) as f32;
+        let cy = (self.camera.cy_px - f64::from(self.window.y_px)) as f32;
+        let mut descent = [0f64; 6];
         let (mut energy, mut count) = (0f64, 0u32);
+        let mut left = points.count;
         // Sums of many floats are taken in parts, so that none is lost beside a large one.
-        for part in points.chunks(128) {
-            let mut part_descent = [0f32; 8];
+        for part in points.eights.chunks(16) {
+            let mut part_descent = [[0f32; LANES]; 6];
             let mut part_energy = 0f32;
-            for point in part {
-                let [x, y, z] = point.position;
-                let to: [f32; 3] = std::array::from_fn(|i| {
-                    turn[(i, 0)] * x + turn[(i, 1)] * y + turn[(i, 2)] * z + shift[i]
-                });
-                let near = 1.0 / to[2];
-                let (u, v) = (fx * to[0] * near + cx, fy * to[1] * near + cy);
-                if !(u >= 0.0 && v >= 0.0 && u < last_x && v < last_y) {
-                    continue;
+            for eight in part {
+                let [x, y, z] = &eight.position;
+                let (mut u, mut v) = ([0f32; LANES], [0f32; LANES]);
+                for i in 0..LANES {
+                    let to = |row: usize| {
+                        turn[row][0] * x[i] + turn[row][1] * y[i] + turn[row][2] * z[i] + shift[row]
+                    };
+                    let near = 1.0 / to(2);
+                    u[i] = fx * to(0) * near + cx;
+                    v[i] = fy * to(1) * near + cy;
                 }
-                let (column, row) = (u as usize, v as usize);
-                let (right, below) = (u - column as f32, v - row as f32);
-                let at = row * width + column;
-                let nearest = at + usize::from(right > 0.5) + if below > 0.5 { width } else { 0 };
-                if !self.valid[nearest] {
-                    continue;
+                // By how much brightness pulls each point to the right and down.
+                let (mut right, mut down) = ([0f32; LANES], [0f32; LANES]);
+                for i in 0..left.min(LANES) {
+                    let Some(seen) = self.colour([u[i], v[i]]) else { continue };
+                    let missing = difference(seen, eight.colours[i]);
+                    let squared = norm_squared(missing);
+                    let weight = weight(squared, self.half_weight);
+                    part_energy += weight * squared;
+                    count += 1;
+                    right[i] = weight * dot(eight.along_x[i], missing);
+                    down[i] = weight * dot(eight.along_y[i], missing);
                 }
-                let seen = between(self.image, width, at, [right, below]);
-                let missing = difference(seen, point.colour);
-                let squared = norm_squared(missing);
-                let weight = weight(squared, self.half_weight);
-                part_energy += weight * squared;
-                count += 1;
-                let (du, dv) = motion.of_pixel(point.position);
-                let (xr, yr) = (weight * dot(point.along_x, missing), weight * dot(point.along_y, missing));
-                for j in 0..8 {
-                    part_descent[j] -= du[j] * xr + dv[j] * yr;
+                left = left.saturating_sub(LANES);
+                // Pulls in the picture are forces in space, which turn the tool about its origin.
+                for i in 0..LANES {
+                    let near = 1.0 / z[i];
+                    let (force_x, force_y) = (fx * near * right[i], fy * near * down[i]);
+                    let force_z = -(force_x * x[i] + force_y * y[i]) * near;
+                    let [px, py, pz] = [x[i] - origin[0], y[i] - origin[1], z[i] - origin[2]];
+                    part_descent[0][i] -= py * force_z - pz * force_y;
+                    part_descent[1][i] -= pz * force_x - px * force_z;
+                    part_descent[2][i] -= px * force_y - py * force_x;
+                    part_descent[3][i] -= force_x;
+                    part_descent[4][i] -= force_y;
+                    part_descent[5][i] -= force_z;
                 }
             }
             energy += f64::from(part_energy);
-            descent.iter_mut().zip(part_descent).for_each(|(sum, value)| *sum += f64::from(value));
+            for (sum, lanes) in descent.iter_mut().zip(part_descent) {
+                *sum += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
+            }
         }
-        (energy / f64::from(count.max(1)), Vector6::from_fn(|i, _| descent[i]))
+        (energy / f64::from(count.max(1)), Vector6::from(descent))
+    }
+
+    /// The colour at a place in the window; `None` outside and where the nearest pixel does not count.
+    #[inline(always)]
+    fn colour(&self, [u, v]: [f32; 2]) -> Option<Pixel> {
+        let Window { width, height, .. } = self.window;
+        if !(u >= 0.0 && v >= 0.0 && u < (width - 1) as f32 && v < (height - 1) as f32) {
+            return None;
+        }
+        let (column, row) = (u as i32 as usize, v as i32 as usize);
+        let (right, below) = (u - column as f32, v - row as f32);
+        let at = row * width + column;
+        let nearest = at + usize::from(right > 0.5) + if below > 0.5 { width } else { 0 };
+        self.valid[nearest].then(|| between(self.image, width, at, [right, below]))
     }
 }

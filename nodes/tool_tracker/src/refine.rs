@@ -1,11 +1,11 @@
 use crate::{
     appearance::Appearance,
     blur::{blur, reach_px},
-    equations::Comparison,
+    equations::{Background, Comparison},
     levels::{Levels, Scale},
     look::Shot,
     pixel::{Area, Pixel},
-    points::{Picture, Point},
+    points::{Picture, Points},
     synthesis::Synthesis,
 };
 use dreamitate_geometry::{PinholeCamera, Pose, Twist6, perturbed, relative_twist};
@@ -34,16 +34,20 @@ pub(crate) struct Stage {
     pub drawings: usize,
     /// How often one drawing is moved along.
     pub moves: usize,
+    /// Whether it is asked how well the last drawing's pose is known.
+    pub informs: bool,
 }
 
 /// Blurs of 5, 2.5, 1.5 and 0.8 pixels of the full picture.
-pub(crate) const COARSE: Stage = Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 2, moves: 3 };
+pub(crate) const COARSE: Stage =
+    Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 2, moves: 3, informs: false };
 /// How well a start fits as it is, or nearly.
-pub(crate) const GLANCE: Stage = Stage { scale: Scale::Quarter, sigma_px: 1.25, drawings: 0, moves: 0 };
-pub(crate) const MIDDLE: Stage = Stage { scale: Scale::Half, sigma_px: 1.25, drawings: 1, moves: 4 };
+pub(crate) const GLANCE: Stage = Stage { drawings: 0, moves: 0, ..COARSE };
+pub(crate) const MIDDLE: Stage =
+    Stage { scale: Scale::Half, sigma_px: 1.25, drawings: 1, moves: 4, informs: false };
 pub(crate) const FINE: [Stage; 2] = [
-    Stage { scale: Scale::Half, sigma_px: 0.75, drawings: 1, moves: 4 },
-    Stage { scale: Scale::Full, sigma_px: 0.8, drawings: 1, moves: 4 },
+    Stage { scale: Scale::Half, sigma_px: 0.75, drawings: 1, moves: 4, informs: true },
+    Stage { scale: Scale::Full, sigma_px: 0.8, drawings: 1, moves: 4, informs: true },
 ];
 
 /// Where a pose is expected before the picture is seen.
@@ -105,16 +109,15 @@ const CORRELATED_PIXELS: f64 = 40.0;
 pub(crate) struct Scratch {
     drawing: Synthesis,
     appearance: Appearance,
-    sharp: Vec<Pixel>,
+    sharp: Vec<[u8; 4]>,
     image: Vec<Pixel>,
-    background: Vec<Pixel>,
-    behind: Vec<Pixel>,
+    background: Vec<[u8; 4]>,
     beside: Vec<bool>,
     before: Vec<bool>,
     valid: Vec<bool>,
     painted: Vec<Pixel>,
     blurred: Vec<Pixel>,
-    points: Vec<Point>,
+    points: Points,
 }
 
 /// Returns the pose that the descent through `stages` ends in, or `None` where the tool leaves the picture.
@@ -162,7 +165,6 @@ fn descend(
         sharp,
         image,
         background,
-        behind,
         beside,
         before,
         valid,
@@ -174,9 +176,9 @@ fn descend(
     level.crop_valid(window, &level.hands, beside);
     level.crop_valid(window, &level.shades, before);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
-    image.clone_from(sharp);
+    image.clear();
+    image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
     blur(image, width, all, stage.sigma_px, blurred);
-    scene.shot.photo.crop_blurred(&stage, window, behind);
 
     let mut best: Option<Refined> = None;
     let mut damping = 1e-3;
@@ -202,7 +204,11 @@ fn descend(
         let compared = Comparison {
             image,
             painted,
-            background: behind,
+            background: Background {
+                picture: scene.shot.photo.blurred(&stage),
+                width: level.width,
+                corner: [window.x_px, window.y_px],
+            },
             valid,
             drawing,
             camera: &camera,
@@ -211,7 +217,13 @@ fn descend(
             half_weight,
             point_step,
         };
-        let Some(system) = compared.linearise(&trial, points) else { break };
+        let is_last = drawn == stage.drawings;
+        let system = if is_last && !stage.informs {
+            compared.judge(&trial)
+        } else {
+            compared.linearise(&trial, points)
+        };
+        let Some(system) = system else { break };
 
         let noise = system.variance.max(16.0) * CORRELATED_PIXELS / f64::from(stage.scale.factor()).powi(2);
         let information = system.hessian / noise;
@@ -233,7 +245,7 @@ fn descend(
         } else {
             damping = (damping * 8.0f64).min(1.0);
         }
-        if drawn == stage.drawings {
+        if is_last {
             break;
         }
 

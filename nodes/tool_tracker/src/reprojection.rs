@@ -44,7 +44,8 @@ pub fn reprojection_px(
     let colours: Vec<Pixel> = tool.facet_list().map(facet_colour).collect();
     let (mut drawn, mut scratch) = (Vec::new(), Vec::new());
     drawing.paint(&colours, &cropped(photo, window), window.width, all, &mut drawn);
-    let mut seen = cropped(picture, window);
+    let mut seen: Vec<Pixel> =
+        cropped(picture, window).into_iter().map(|colour| colour.map(f32::from)).collect();
     for pixels in [&mut drawn, &mut seen] {
         blur(pixels, window.width, all, SIGMA_PX, &mut scratch);
     }
@@ -59,12 +60,10 @@ pub fn reprojection_px(
 }
 
 /// A window of an image, whose border is repeated outside.
-fn cropped(image: &RgbImage, window: Window) -> Vec<Pixel> {
+fn cropped(image: &RgbImage, window: Window) -> Vec<[u8; 4]> {
     let mut pixels = Vec::new();
     let colours = image.as_raw().as_chunks().0;
-    crop(colours, image.width() as usize, window, &mut pixels, |[r, g, b]: [u8; 3]| {
-        [r, g, b, 0].map(f32::from)
-    });
+    crop(colours, image.width() as usize, window, &mut pixels, |[r, g, b]: [u8; 3]| [r, g, b, 0]);
     pixels
 }
 

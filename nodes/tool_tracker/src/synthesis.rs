@@ -18,12 +18,12 @@ pub(crate) fn draw_facets(
     facets: &mut [u8],
 ) {
     rasterise(&tool.tracked, camera, camera_from_tool, window, samples, nearness, |sample| {
-        facets[sample.index] = tool.facets.at(&tool.tracked, sample.triangle, sample.u, sample.v);
+        facets[sample.index] = tool.facets.at(&tool.tracked, &sample);
     });
     if let Some((untracked, of_untracked)) = &tool.untracked {
         let first_untracked = tool.facets.list().len() as u8;
         rasterise(untracked, camera, camera_from_tool, window, samples, nearness, |sample| {
-            let facet = of_untracked.at(untracked, sample.triangle, sample.u, sample.v);
+            let facet = of_untracked.at(untracked, &sample);
             facets[sample.index] = first_untracked.saturating_add(facet).min(NOTHING - 1);
         });
     }
@@ -132,14 +132,15 @@ impl Synthesis {
     pub fn paint(
         &self,
         colours: &[Pixel],
-        background: &[Pixel],
+        background: &[[u8; 4]],
         width: usize,
         area: Area,
         out: &mut Vec<Pixel>,
     ) {
         out.resize(background.len(), [0.0; 4]);
         for row in area.rows(width) {
-            out[row.clone()].copy_from_slice(&background[row]);
+            let behind = &background[row.clone()];
+            out[row].iter_mut().zip(behind).for_each(|(out, behind)| *out = behind.map(f32::from));
         }
         let columns = width * SAMPLES;
         for row in self.area.rows(width) {

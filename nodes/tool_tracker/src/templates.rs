@@ -6,9 +6,9 @@ use crate::{
     refine::Scene,
     synthesis::{NOTHING, draw_facets},
 };
-use dreamitate_geometry::{PinholeCamera, Pose};
+use dreamitate_geometry::{PinholeCamera, Pose, Symmetry};
 use dreamitate_render::{ToolModel, Window};
-use nalgebra::{Unit, UnitQuaternion, Vector3};
+use nalgebra::{Rotation2, Unit, UnitQuaternion, Vector2, Vector3};
 
 /// Turns about the line of sight.
 const TURNS: usize = 24;
@@ -18,7 +18,8 @@ const LEAN_STEP_DEG: f64 = 20.0;
 /// Attitudes of a symmetric tool that are nearer than this look alike: less than half a step.
 const ALIKE_RAD: f64 = 0.1;
 /// Distances tried, as parts of the distance to the table.
-const DISTANCES: [f64; 3] = [0.98, 0.88, 0.78];
+const DISTANCES: [f64; 3] = [0.98, 0.88, NEAREST];
+const NEAREST: f64 = 0.78;
 /// Offsets of a drawing from a region's centre, pixels of the quarter picture.
 const OFFSETS: [i32; 3] = [-3, 0, 3];
 /// Of each drawing every so many pixels are compared first, and so many drawings are looked at closely.
@@ -48,33 +49,34 @@ pub(crate) struct TemplateBank {
 impl TemplateBank {
     /// `camera` is that of the quarter-size picture.
     pub fn new(tool: &ToolModel, camera: PinholeCamera, table_distance_m: f64) -> Self {
-        let mut templates = Vec::new();
-        for ray_from_tool in attitudes(tool) {
-            for part in DISTANCES {
-                let distance = part * table_distance_m;
-                let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance).into(), ray_from_tool);
-                // Drawn at the principal point, in the middle of a camera with room around it.
-                let Some(window) = Window::around(&tool.tracked, &camera, &pose, 1) else { continue };
-                let mut nearness = vec![0f32; window.width * window.height];
-                let mut facets = vec![NOTHING; nearness.len()];
-                draw_facets(tool, &camera, &pose, window, 1, &mut nearness, &mut facets);
-                let first_untracked = tool.facets.list().len() as u8;
-                let (cx, cy) = (camera.cx_px.round() as i32, camera.cy_px.round() as i32);
-                let pixels: Vec<(i16, i16, u8)> = facets
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, facet)| **facet != NOTHING)
-                    .map(|(at, facet)| {
-                        let x = window.x_px + (at % window.width) as i32 - cx;
-                        let y = window.y_px + (at / window.width) as i32 - cy;
-                        (x as i16, y as i16, *facet)
+        let mut templates: Vec<Template> = Vec::new();
+        for leaning in leaning_attitudes(tool) {
+            let Some(drawing) = Drawing::of(tool, &camera, leaning, NEAREST * table_distance_m) else {
+                continue;
+            };
+            for turn in 0..TURNS {
+                let turn_rad = turn as f64 / TURNS as f64 * std::f64::consts::TAU;
+                let ray_from_tool = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), turn_rad) * leaning;
+                // Of attitudes that look alike, one.
+                let looks_alike = |symmetry: &Symmetry| {
+                    templates.iter().any(|other| {
+                        let other = &other.ray_from_tool;
+                        symmetry.nearest_rotation(&ray_from_tool, other).angle_to(other) < ALIKE_RAD
                     })
-                    .collect();
-                let mut middles = vec![middle(pixels.iter())];
-                if tool.untracked.is_some() {
-                    middles.push(middle(pixels.iter().filter(|(.., facet)| *facet < first_untracked)));
+                };
+                if tool.config.symmetry.as_ref().is_some_and(looks_alike) {
+                    continue;
                 }
-                templates.push(Template { ray_from_tool, distance, pixels, middles });
+                templates.extend(DISTANCES.map(|part| {
+                    let distance = part * table_distance_m;
+                    let pixels = drawing.moved(&camera, turn_rad, distance);
+                    let mut middles = vec![middle(pixels.iter())];
+                    if tool.untracked.is_some() {
+                        let first_untracked = tool.facets.list().len() as u8;
+                        middles.push(middle(pixels.iter().filter(|(.., facet)| *facet < first_untracked)));
+                    }
+                    Template { ray_from_tool, distance, pixels, middles }
+                }));
             }
         }
         Self { templates, camera, table_distance_m }
@@ -207,40 +209,94 @@ fn middle<'a>(pixels: impl Iterator<Item = &'a (i16, i16, u8)>) -> [i32; 2] {
     [x / count.max(1), y / count.max(1)]
 }
 
+/// A drawing of the tool at one attitude, in front of the camera. Turned about the line of sight and moved along it, the tool
+/// looks so nearly the same that such drawings are made of this one.
+struct Drawing {
+    window: Window,
+    facets: Vec<u8>,
+    /// The pixel of the tool's origin.
+    centre_px: f64,
+    focal_px: f64,
+    distance_m: f64,
+}
+
+impl Drawing {
+    /// Twice as sharp as `camera`, so that little is lost.
+    fn of(
+        tool: &ToolModel,
+        camera: &PinholeCamera,
+        ray_from_tool: UnitQuaternion<f64>,
+        distance_m: f64,
+    ) -> Option<Self> {
+        /// Room for a tool of any size.
+        const SIZE_PX: u32 = 4096;
+        let (focal_px, centre_px) = (2.0 * camera.fx_px, f64::from(SIZE_PX / 2));
+        let camera = PinholeCamera {
+            fx_px: focal_px,
+            fy_px: focal_px,
+            cx_px: centre_px,
+            cy_px: centre_px,
+            width: SIZE_PX,
+            height: SIZE_PX,
+        };
+        let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance_m).into(), ray_from_tool);
+        let window = Window::around(&tool.tracked, &camera, &pose, 1)?;
+        let mut nearness = vec![0f32; window.width * window.height];
+        let mut facets = vec![NOTHING; nearness.len()];
+        draw_facets(tool, &camera, &pose, window, 1, &mut nearness, &mut facets);
+        Some(Self { window, facets, centre_px, focal_px, distance_m })
+    }
+
+    /// The pixels of `camera` relative to that of the tool's origin, and the facets that they show, after a turn and at
+    /// another distance.
+    fn moved(&self, camera: &PinholeCamera, turn_rad: f64, distance_m: f64) -> Vec<(i16, i16, u8)> {
+        let Window { x_px, y_px, width, height } = self.window;
+        let turned = Rotation2::new(turn_rad);
+        let nearer = self.distance_m / distance_m / self.focal_px;
+        let scale = Vector2::new(camera.fx_px, camera.fy_px) * nearer;
+        let first = Vector2::new(f64::from(x_px), f64::from(y_px)).add_scalar(-self.centre_px);
+        let size = Vector2::new(width as f64, height as f64);
+        let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+            .map(|part| (turned * (first + size.component_mul(&Vector2::from(part)))).component_mul(&scale));
+        let range = |axis: usize| {
+            let values = corners.map(|corner| corner[axis]);
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min).floor() as i16;
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max).ceil() as i16;
+            low..=high
+        };
+        let mut pixels = Vec::new();
+        for y in range(1) {
+            for x in range(0) {
+                let here = Vector2::new(f64::from(x), f64::from(y)).component_div(&scale);
+                let there = (turned.inverse() * here - first).map(f64::round);
+                let inside = there.x >= 0.0 && there.y >= 0.0 && there.x < size.x && there.y < size.y;
+                if inside {
+                    let facet = self.facets[there.y as usize * width + there.x as usize];
+                    if facet != NOTHING {
+                        pixels.push((x, y, facet));
+                    }
+                }
+            }
+        }
+        pixels
+    }
+}
+
 /// Attitudes of the tool relative to the line of sight: `facing.axis` toward the camera, leaning up to
-/// `facing.max_tilt_deg`, turned all round.
-fn attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
+/// `facing.max_tilt_deg` in all directions.
+fn leaning_attitudes(tool: &ToolModel) -> Vec<UnitQuaternion<f64>> {
     let facing = tool.config.facing;
     let to_camera = Vector3::new(0.0, 0.0, -1.0);
     let upright = UnitQuaternion::rotation_between(&Vector3::from(facing.axis), &to_camera)
         .unwrap_or_else(|| UnitQuaternion::from_axis_angle(&Vector3::x_axis(), std::f64::consts::PI));
-    let leans = (facing.max_tilt_deg / LEAN_STEP_DEG).floor() as usize;
-    let mut attitudes: Vec<UnitQuaternion<f64>> = Vec::new();
-    for turn in 0..TURNS {
-        let turned = UnitQuaternion::from_axis_angle(
-            &Vector3::z_axis(),
-            turn as f64 / TURNS as f64 * std::f64::consts::TAU,
-        ) * upright;
-        attitudes.push(turned);
-        for lean in 1..=leans {
-            for direction in 0..LEANS {
-                let angle = direction as f64 / LEANS as f64 * std::f64::consts::TAU;
-                let axis = Unit::new_normalize(Vector3::new(angle.cos(), angle.sin(), 0.0));
-                let lean_rad = (lean as f64 * LEAN_STEP_DEG).to_radians();
-                attitudes.push(UnitQuaternion::from_axis_angle(&axis, lean_rad) * turned);
-            }
+    let mut attitudes = vec![upright];
+    for lean in 1..=(facing.max_tilt_deg / LEAN_STEP_DEG).floor() as usize {
+        for direction in 0..LEANS {
+            let angle = direction as f64 / LEANS as f64 * std::f64::consts::TAU;
+            let axis = Unit::new_normalize(Vector3::new(angle.cos(), angle.sin(), 0.0));
+            let lean_rad = (lean as f64 * LEAN_STEP_DEG).to_radians();
+            attitudes.push(UnitQuaternion::from_axis_angle(&axis, lean_rad) * upright);
         }
     }
-    let Some(symmetry) = &tool.config.symmetry else { return attitudes };
-    // Of those that look alike, one.
-    let mut unlike: Vec<UnitQuaternion<f64>> = Vec::new();
-    for attitude in attitudes {
-        let looks_like = |other: &UnitQuaternion<f64>| {
-            symmetry.nearest_rotation(&attitude, other).angle_to(other) < ALIKE_RAD
-        };
-        if !unlike.iter().any(looks_like) {
-            unlike.push(attitude);
-        }
-    }
-    unlike
+    attitudes
 }

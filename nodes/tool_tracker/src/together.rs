@@ -1,6 +1,6 @@
 use crate::{tracker::ViewTracker, view_model::ViewModel};
 use dreamitate_clip::ClipView;
-use dreamitate_track::{FusedTrack, ToolTrack};
+use dreamitate_track::{FusedTrack, PRIOR_ROUNDS, ToolTrack};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct ToolTracks {
 }
 
 /// Tracks all tools through any number of views of a clip, as the nodes do: each view alone, fused, each view once more with
-/// the fused poses, fused again. A tool each, in the models' order; a view that shows no tool has no poses.
+/// the fused poses, fused again, and so on. A tool each, in the models' order; a view that shows no tool has no poses.
 ///
 /// `views` are pictures with the model of their camera; `fuse` makes one track of a tool's (by its number) in all views.
 pub fn track_together(
@@ -29,13 +29,15 @@ pub fn track_together(
     };
     let alone: Vec<(ViewTracker, Vec<ToolTrack>)> = views.par_iter().map(alone).collect();
     let together = |tool: usize| {
-        let first: Vec<ToolTrack> = alone.iter().map(|(_, tracks)| tracks[tool].clone()).collect();
-        let fused = fuse(tool, &first);
-        let again = |(tracker, tracks): &(ViewTracker, Vec<ToolTrack>)| {
-            tracker.track_with_fused(tool, &tracks[tool], &fused)
-        };
-        let views: Vec<ToolTrack> = alone.par_iter().map(again).collect();
-        let fused = fuse(tool, &views);
+        let mut views: Vec<ToolTrack> = alone.iter().map(|(_, tracks)| tracks[tool].clone()).collect();
+        let mut fused = fuse(tool, &views);
+        for round in 0..usize::from(PRIOR_ROUNDS) {
+            let again = |((tracker, _), track): (&(ViewTracker, _), &ToolTrack)| {
+                tracker.track_with_fused(tool, track, &fused, round)
+            };
+            views = alone.par_iter().zip(&views).map(again).collect();
+            fused = fuse(tool, &views);
+        }
         ToolTracks { views, fused }
     };
     (0..tools).into_par_iter().map(together).collect()

@@ -1,5 +1,6 @@
 use crate::{
     assign::APART_M,
+    expected::{Expected, expected},
     follow::Follower,
     refine::{COARSE, FINE, MIDDLE, Prior, Refined, Scene, Scratch, refine},
     settings::TrackerSettings,
@@ -9,8 +10,8 @@ use crate::{
 use dreamitate_clip::ClipView;
 use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_render::ToolModel;
-use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose, strays};
-use nalgebra::{Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
+use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
+use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -55,26 +56,9 @@ const CONTRADICTING_STRAIN: f64 = 49.0;
 /// A view whose pose is turned this far from the fused one is asked whether it might see what the others do.
 const DISAGREEING_RAD: f64 = 0.05;
 
-/// How far a tool strays from the even way between two poses, one standard deviation a frame from the nearer one.
-const STRAY_RAD: f64 = 0.3;
-const STRAY_M: f64 = 0.03;
-
-/// Where no view has a pose the tool is expected on the even way between the poses before and after.
-fn bridge(priors: &mut [Option<Gaussian6>], before: usize, after: usize) {
-    let (Some(Some(from)), Some(Some(to))) = (priors.get(before).cloned(), priors.get(after).cloned()) else {
-        return;
-    };
-    for frame in (before + 1..after).filter(|frame| priors[*frame].is_none()).collect::<Vec<_>>() {
-        let share = (frame - before) as f64 / (after - before) as f64;
-        let frames = (frame - before).min(after - frame) as f64;
-        let [turn, shift] = [STRAY_RAD, STRAY_M].map(|stray| (frames * stray).powi(2));
-        let stray = Vector6::new(turn, turn, turn, shift, shift, shift);
-        priors[frame] = Some(Gaussian6 {
-            mean: from.mean.lerp_slerp(&to.mean, share),
-            covariance: Matrix6::from_diagonal(&stray) + 0.5 * (from.covariance + to.covariance),
-        });
-    }
-}
+/// A pose that needs no other start: so much of the tool is seen, and the residual is at most so many times the clip's.
+const SEEN_WELL: f64 = 0.9;
+const USUAL_RESIDUAL: f64 = 1.3;
 
 /// Of a pose that strays from its neighbours: the pose that these expect is taken if it explains so large a part of what
 /// the best one does.
@@ -85,17 +69,20 @@ const NEARLY: f64 = 0.75;
 const VAGUE_M: f64 = 0.01;
 const ALONG: [f64; 6] = [-2.0, -1.33, -0.67, 0.67, 1.33, 2.0];
 
-/// The pose near the fused one that explains a picture best. What one other view has seen is vague in that view's depth,
-/// which this view sees sideways. Where the tool hardly differs from the table the smallest picture leads astray, so that
-/// starts are also refined without it.
-fn sought(scene: &Scene<'_>, fused: &Gaussian6, prior: &Prior, scratch: &mut Scratch) -> Option<Refined> {
+/// Starts near the fused pose. What one other view has seen is vague in that view's depth, which this view sees sideways.
+fn near(fused: &Gaussian6, prior: &Prior) -> Vec<Pose> {
     let vague = longest_axis(&fused.covariance.fixed_view::<3, 3>(3, 3).into());
     let beside = ALONG.map(|sigmas| sigmas * vague);
     let shifts = beside.into_iter().filter(|_| vague.norm() > VAGUE_M).chain([Vector3::zeros()]);
-    let found = shifts.flat_map(|shift| {
-        let translation = prior.camera_from_tool.translation.vector + shift;
-        let start = Pose::from_parts(translation.into(), prior.camera_from_tool.rotation);
-        [&[COARSE, MIDDLE][..], &[MIDDLE]].map(|stages| refine(scene, &start, stages, Some(prior), scratch))
+    let Pose { translation, rotation } = prior.camera_from_tool;
+    shifts.map(|shift| Pose::from_parts((translation.vector + shift).into(), rotation)).collect()
+}
+
+/// The pose that explains a picture best, of those that starts lead to. Where the tool hardly differs from the table the
+/// smallest picture leads astray, so that starts are also refined without it.
+fn sought(scene: &Scene<'_>, starts: &[Pose], prior: &Prior, scratch: &mut Scratch) -> Option<Refined> {
+    let found = starts.iter().flat_map(|start| {
+        [&[COARSE, MIDDLE][..], &[MIDDLE]].map(|stages| refine(scene, start, stages, Some(prior), scratch))
     });
     let best = found.flatten().max_by(|a, b| a.gain.total_cmp(&b.gain))?;
     refine(scene, &best.pose, &FINE, Some(prior), scratch)
@@ -111,12 +98,17 @@ fn longest_axis(covariance: &Matrix3<f64>) -> Vector3<f64> {
 /// A pose whose residual is this many times the clip's, and as large in levels, is another than it seems.
 const ODD_RESIDUAL: (f64, f64) = (2.5, 30.0);
 
-/// Rejects accepted poses that fit much worse than the track's others.
-fn reject_odd(track: &mut ToolTrack) {
+/// The median residual of accepted poses, levels.
+fn usual_residual(track: &ToolTrack) -> Option<f64> {
     let accepted = track.poses.iter().filter(|pose| pose.status == Status::Accepted);
     let mut residuals: Vec<f64> = accepted.map(|pose| pose.residual).collect();
     residuals.sort_by(f64::total_cmp);
-    let Some(usual) = residuals.get(residuals.len() / 2) else { return };
+    residuals.get(residuals.len() / 2).copied()
+}
+
+/// Rejects accepted poses that fit much worse than the track's others.
+fn reject_odd(track: &mut ToolTrack) {
+    let Some(usual) = usual_residual(track) else { return };
     let limit = (ODD_RESIDUAL.0 * usual).max(ODD_RESIDUAL.1);
     for pose in track.poses.iter_mut().filter(|pose| pose.status == Status::Accepted && pose.residual > limit)
     {
@@ -172,7 +164,7 @@ impl ViewTracker {
     }
 
     /// Follows all tools from nothing, in pictures down to half size: a track a tool, in the order of the tools.
-    /// [`Self::track_with_prior`] goes on in full size.
+    /// [`Self::track_with_fused`] goes on in full size.
     ///
     /// # Errors
     /// No frame shows as many candidate regions as there are tools.
@@ -186,76 +178,68 @@ impl ViewTracker {
         Ok(tracks)
     }
 
-    /// Refines a tool's track once more, each pose softly tied to the one fused over all views.
-    pub fn track_with_fused(&self, tool: usize, track: &ToolTrack, fused: &FusedTrack) -> ToolTrack {
+    /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `round` says how often that
+    /// was done before: from the second time on what is seen well stays as it is.
+    pub fn track_with_fused(
+        &self,
+        tool: usize,
+        track: &ToolTrack,
+        fused: &FusedTrack,
+        round: usize,
+    ) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
-        let mut priors: Vec<Option<Gaussian6>> = vec![None; self.frame_count()];
-        let strays = strays(&fused.poses);
-        let steady = || fused.poses.iter().filter(|pose| !strays.contains(&pose.frame));
-        for pose in steady() {
-            // A frame beyond the clip's is nobody's prior.
-            if let Some(prior) = priors.get_mut(pose.frame) {
-                *prior = pose.world_from_tool.as_ref().map(|pose| pose.moved(&camera_from_world));
-            }
-        }
-        let accepted: Vec<usize> = steady().filter(|pose| pose.accepted).map(|pose| pose.frame).collect();
-        for pair in accepted.windows(2) {
-            bridge(&mut priors, pair[0], pair[1]);
-        }
-        self.refined(tool, track, &priors, &strays)
-    }
-
-    /// Refines a tool's track once more, each pose softly tied to the fused one: `priors[frame]` is the fused
-    /// pose in this camera's frame with its covariance.
-    pub fn track_with_prior(
-        &self,
-        tool: usize,
-        track: &ToolTrack,
-        priors: &[Option<Gaussian6>],
-    ) -> ToolTrack {
-        self.refined(tool, track, priors, &[])
-    }
-
-    /// The same; in the frames of `strays` the pose so far is doubted.
-    fn refined(
-        &self,
-        tool: usize,
-        track: &ToolTrack,
-        priors: &[Option<Gaussian6>],
-        strays: &[usize],
-    ) -> ToolTrack {
-        let poses = (1..self.frame_count())
-            .into_par_iter()
-            .map_init(Scratch::default, |scratch, frame| {
-                let (before, strays) = (track.at(frame), strays.contains(&frame));
-                match priors.get(frame).and_then(Option::as_ref) {
-                    Some(fused) => self.pose_with_prior(tool, frame, before, (fused, strays), scratch),
-                    None => {
-                        before.cloned().unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"))
-                    }
+        let expected = expected(fused, &camera_from_world, self.frame_count(), round > 0);
+        let residual_limit = usual_residual(track).map_or(f64::INFINITY, |usual| USUAL_RESIDUAL * usual);
+        let at = |frame: usize, scratch: &mut Scratch| {
+            let (before, mut expected) = (track.at(frame), expected[frame].clone());
+            let Some(fused) = &expected.fused else {
+                return before.cloned().unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
+            };
+            let prior = self.prior(tool, fused, before);
+            let is_good = |before: &&TrackedPose| {
+                before.status == Status::Accepted
+                    && before.visible_fraction >= SEEN_WELL
+                    && before.residual <= residual_limit
+                    && prior.strain(&before.camera_from_tool) <= CONFIRMING_STRAIN
+            };
+            if let Some(good) = before.filter(|_| !expected.strays).filter(is_good) {
+                if round > 0 {
+                    return good.clone();
                 }
-            })
-            .collect();
-        let mut refined = ToolTrack { poses };
+                expected.starts.clear();
+            }
+            self.pose_with_prior(tool, frame, before, (fused, &prior), &expected, scratch)
+        };
+        let poses = (1..self.frame_count()).into_par_iter();
+        let mut refined = ToolTrack {
+            poses: poses.map_init(Scratch::default, |scratch, frame| at(frame, scratch)).collect(),
+        };
         reject_odd(&mut refined);
         refined
     }
 
-    /// The pose in one frame: from the one before, from the fused one, and from where another view might see what this
-    /// one does. Of a pose that strays from its neighbours the fused one is what these expect.
+    /// The fused pose as this view expects it, of those that look alike the one nearest to the pose so far.
+    fn prior(&self, tool: usize, fused: &Gaussian6, before: Option<&TrackedPose>) -> Prior {
+        let mut prior = self.model.prior(fused);
+        if let Some((symmetry, before)) = self.model.tools[tool].config.symmetry.zip(before) {
+            prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
+        }
+        prior
+    }
+
+    /// The pose in one frame: from the one before, from the fused one, from where another view might see what this one
+    /// does, and from those of the frames beside. Of a pose that strays from its neighbours the fused one is what these
+    /// expect.
     fn pose_with_prior(
         &self,
         tool: usize,
         frame: usize,
         before: Option<&TrackedPose>,
-        (fused, strays): (&Gaussian6, bool),
+        (fused, prior): (&Gaussian6, &Prior),
+        expected: &Expected,
         scratch: &mut Scratch,
     ) -> TrackedPose {
         let model = &*self.model;
-        let mut prior = model.prior(fused);
-        if let Some((symmetry, before)) = model.tools[tool].config.symmetry.zip(before) {
-            prior.camera_from_tool = symmetry.nearest(&prior.camera_from_tool, &before.camera_from_tool);
-        }
         let scene = model.scene(tool, &self.sight.frames[frame - 1], &self.sight.shot);
         let is_confirmed = before.is_some_and(|before| {
             before.status != Status::Lost && prior.strain(&before.camera_from_tool) <= CONFIRMING_STRAIN
@@ -263,12 +247,12 @@ impl ViewTracker {
         let settings = if is_confirmed { model.settings.of_confirmed() } else { model.settings.clone() };
         let own = before
             .filter(|before| before.status == Status::Accepted)
-            .and_then(|before| refine(&scene, &before.camera_from_tool, &FINE, Some(&prior), scratch));
+            .and_then(|before| refine(&scene, &before.camera_from_tool, &FINE, Some(prior), scratch));
         let is_trusted = |own: &Refined| model.is_trusted(own) && prior.strain(&own.pose) <= DOUBTFUL_STRAIN;
-        let anew = if !strays && own.as_ref().is_some_and(is_trusted) {
+        let anew = if !expected.strays && own.as_ref().is_some_and(is_trusted) {
             None
         } else {
-            sought(&scene, fused, &prior, scratch)
+            sought(&scene, &near(fused, prior), prior, scratch)
         };
         // The fused pose lies between the views': beyond it is what another view sees.
         let doubted = own
@@ -278,10 +262,11 @@ impl ViewTracker {
             let to_fused = own.pose.rotation.inverse() * prior.camera_from_tool.rotation;
             let rotation = prior.camera_from_tool.rotation * to_fused;
             let start = Pose::from_parts(own.pose.translation, rotation);
-            refine(&scene, &start, &FINE, Some(&prior), scratch)
+            refine(&scene, &start, &FINE, Some(prior), scratch)
         });
-        let expected = anew.clone().filter(|_| strays);
-        let found = own.into_iter().chain(anew).chain(as_others);
+        let as_beside = sought(&scene, &expected.starts, prior, scratch);
+        let of_neighbours = anew.clone().filter(|_| expected.strays);
+        let found = own.into_iter().chain(anew).chain(as_others).chain(as_beside);
         let agrees = |found: &Refined| {
             prior.strain(&found.pose) <= CONTRADICTING_STRAIN && model.objection(found, &settings).is_empty()
         };
@@ -290,7 +275,7 @@ impl ViewTracker {
         let nearly = |expected: &Refined| {
             agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
         };
-        model.judged(frame, expected.filter(nearly).or(best), &settings)
+        model.judged(frame, of_neighbours.filter(nearly).or(best), &settings)
     }
 
     /// Follows one tool from the start frame in both directions.
@@ -352,19 +337,5 @@ mod tests {
         let rejected: Vec<_> = track.poses.iter().filter(|pose| pose.status == Status::Rejected).collect();
         assert_eq!(rejected.len(), 1);
         assert_eq!(rejected[0].reason, "residual 42.0 exceeds 30.0, the clip's is 12.0");
-    }
-
-    #[test]
-    fn a_gap_is_bridged_and_what_is_known_stays() {
-        let known = |x_m: f64| {
-            Some(Gaussian6 { mean: Pose::translation(x_m, 0.0, 0.8), covariance: Matrix6::identity() * 1e-6 })
-        };
-        let mut priors = vec![None, known(0.0), None, None, known(9.0), None, known(0.5), None];
-        bridge(&mut priors, 1, 6);
-        let x_m = |frame: usize| priors[frame].as_ref().map(|prior| prior.mean.translation.x);
-        assert_eq!([0, 4, 7].map(x_m), [None, Some(9.0), None]);
-        assert!((x_m(2).unwrap() - 0.1).abs() < 1e-12 && (x_m(5).unwrap() - 0.4).abs() < 1e-12);
-        let stray_m = |frame: usize| priors[frame].as_ref().unwrap().covariance[(3, 3)].sqrt();
-        assert!((stray_m(2) - STRAY_M).abs() < 1e-3 && (stray_m(3) - 2.0 * STRAY_M).abs() < 1e-3);
     }
 }

@@ -1,6 +1,8 @@
+mod closed;
 mod read;
 mod surface;
 
+use closed::is_closed;
 use image::RgbImage;
 use nalgebra::{Point3, Vector3};
 use serde::Deserialize;
@@ -38,6 +40,9 @@ pub struct TexturedMesh {
     pub triangles: Vec<Triangle>,
     /// The texture; one pixel for a mesh of one colour.
     pub texture: RgbImage,
+    /// Whether back sides are always hidden, so that they need not be drawn: the surface (or the one of which it is a part
+    /// that is drawn with the rest) is closed and winds counter-clockwise.
+    pub hides_backs: bool,
 }
 
 /// Why a mesh is refused.
@@ -149,18 +154,25 @@ impl TexturedMesh {
         Self::of_surface(read::read(path)?, path, units)
     }
 
-    /// Reads one named object of an OBJ (`o` or `g`) or glTF file (a node), and the rest if there is any.
+    /// Reads the same, and divides it into one named object of an OBJ (`o` or `g`) or glTF file (a node), and the rest if
+    /// there is any: the whole, the object, the rest.
     ///
     /// # Errors
     /// As [`Self::read`], and for a part that the file does not have.
-    pub fn read_part(
+    pub fn read_with_part(
         path: &Path,
         units: Option<Units>,
         part: &str,
-    ) -> Result<(Self, Option<Self>), MeshError> {
-        let [part, rest] = read::read(path)?.split(part, path)?;
-        let rest = if rest.triangles.is_empty() { None } else { Some(Self::of_surface(rest, path, units)?) };
-        Ok((Self::of_surface(part, path, units)?, rest))
+    ) -> Result<(Self, Self, Option<Self>), MeshError> {
+        let surface = read::read(path)?;
+        let parts = surface.split(part, path)?;
+        let whole = Self::of_surface(surface, path, units)?;
+        let of_part =
+            |part| Ok(Self { hides_backs: whole.hides_backs, ..Self::of_surface(part, path, units)? });
+        let [part, rest] = parts;
+        let rest = if rest.triangles.is_empty() { None } else { Some(of_part(rest)?) };
+        let part = of_part(part)?;
+        Ok((whole, part, rest))
     }
 
     fn of_surface(surface: Surface, path: &Path, units: Option<Units>) -> Result<Self, MeshError> {
@@ -187,7 +199,7 @@ impl TexturedMesh {
         triangles: &[([u32; 3], [[f32; 2]; 3])],
         texture: RgbImage,
     ) -> Self {
-        let triangles = triangles
+        let triangles: Vec<Triangle> = triangles
             .iter()
             .filter_map(|&(corners, texture)| {
                 let [a, b, c] = corners.map(|i| vertices.get(i as usize));
@@ -195,7 +207,8 @@ impl TexturedMesh {
                 Some(Triangle { corners, texture, normal })
             })
             .collect();
-        Self { vertices, triangles, texture }
+        let hides_backs = is_closed(&vertices, triangles.iter().map(|triangle| triangle.corners));
+        Self { vertices, triangles, texture, hides_backs }
     }
 
     fn in_metres(mut self, path: &Path, units: Units) -> Result<Self, MeshError> {

@@ -64,14 +64,14 @@ impl Surface {
     }
 
     /// Divides the surface into the objects of a name and the rest.
-    pub fn split(self, name: &str, path: &Path) -> Result<[Self; 2], MeshError> {
+    pub fn split(&self, name: &str, path: &Path) -> Result<[Self; 2], MeshError> {
         let mut chosen = vec![false; self.triangles.len()];
         let ends = self.parts.iter().skip(1).map(|(_, first)| *first).chain([self.triangles.len()]);
         for ((_, first), end) in self.parts.iter().zip(ends).filter(|((part, _), _)| part == name) {
             chosen[*first..end].fill(true);
         }
         if !chosen.contains(&true) {
-            let parts = self.parts.into_iter().map(|(part, _)| part).collect();
+            let parts = self.parts.iter().map(|(part, _)| part.clone()).collect();
             return Err(MeshError::NoSuchPart { path: path.to_owned(), name: name.to_owned(), parts });
         }
         Ok([true, false].map(|wanted| self.only(|triangle| chosen[triangle] == wanted)))

@@ -1,0 +1,131 @@
+use dreamitate_geometry::{Gaussian6, Pose};
+use dreamitate_track::{FusedPose, FusedTrack, strays};
+use nalgebra::{Matrix6, Vector6};
+
+/// Where a view's camera has a tool in one frame, as all views together saw the clip.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expected {
+    /// The fused pose; where there is none, what lies between those of other frames.
+    pub fused: Option<Gaussian6>,
+    /// Whether the pose so far is doubted: the fused one strays from its neighbours.
+    pub strays: bool,
+    /// Where it may be by the frames before and after: halfway, or still or already where it is there.
+    pub starts: Vec<Pose>,
+}
+
+/// How far a tool strays from the even way between two poses, one standard deviation a frame from the nearer one.
+const STRAY_RAD: f64 = 0.3;
+const STRAY_M: f64 = 0.03;
+
+/// What a fused track makes a camera expect of frames 0 to `frame_count`. `is_refined`: the views' poses knew of fused ones
+/// already, so that one which even so was not accepted is no more believed than its neighbours are.
+pub(crate) fn expected(
+    fused: &FusedTrack,
+    camera_from_world: &Pose,
+    frame_count: usize,
+    is_refined: bool,
+) -> Vec<Expected> {
+    let strays = strays(&fused.poses);
+    let mut all = vec![Expected::default(); frame_count];
+    strays.iter().for_each(|frame| {
+        if let Some(expected) = all.get_mut(*frame) {
+            expected.strays = true;
+        }
+    });
+    // A frame beyond the clip's is nobody's.
+    let steady = fused.poses.iter().filter(|pose| pose.frame < frame_count && !strays.contains(&pose.frame));
+    let seen = |pose: &FusedPose| Some((pose.frame, pose.world_from_tool.as_ref()?.moved(camera_from_world)));
+    let accepted: Vec<(usize, Gaussian6)> =
+        steady.clone().filter(|pose| pose.accepted).filter_map(seen).collect();
+    let is_between = |frame: usize| {
+        accepted.first().is_some_and(|(first, _)| *first < frame)
+            && accepted.last().is_some_and(|(last, _)| frame < *last)
+    };
+    for pose in steady.filter(|pose| pose.accepted || !is_refined || !is_between(pose.frame)) {
+        all[pose.frame].fused = seen(pose).map(|(_, gaussian)| gaussian);
+    }
+    for (frame, expected) in all.iter_mut().enumerate() {
+        let before = accepted.iter().rev().find(|(other, _)| *other < frame);
+        let after = accepted.iter().find(|(other, _)| *other > frame);
+        if let Some((before, after)) = before.zip(after) {
+            let bridge = between(before, after, frame);
+            expected.starts.push(bridge.mean);
+            expected.fused.get_or_insert(bridge);
+        }
+        let beside = before.into_iter().chain(after).filter(|(other, _)| other.abs_diff(frame) == 1);
+        expected.starts.extend(beside.map(|(_, gaussian)| gaussian.mean));
+    }
+    all
+}
+
+/// On the even way between two frames.
+fn between((before, from): &(usize, Gaussian6), (after, to): &(usize, Gaussian6), frame: usize) -> Gaussian6 {
+    let share = (frame - before) as f64 / (after - before) as f64;
+    let frames = (frame - before).min(after - frame) as f64;
+    let [turn, shift] = [STRAY_RAD, STRAY_M].map(|stray| (frames * stray).powi(2));
+    let stray = Vector6::new(turn, turn, turn, shift, shift, shift);
+    Gaussian6 {
+        mean: from.mean.lerp_slerp(&to.mean, share),
+        covariance: Matrix6::from_diagonal(&stray) + 0.5 * (from.covariance + to.covariance),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track(poses: &[(usize, f64, bool)]) -> FusedTrack {
+        let pose = |&(frame, x_m, accepted): &(usize, f64, bool)| FusedPose {
+            frame,
+            world_from_tool: Some(Gaussian6 {
+                mean: Pose::translation(x_m, 0.0, 0.8),
+                covariance: Matrix6::identity() * 1e-6,
+            }),
+            confidence: 1.0,
+            ray_gap_m: 0.0,
+            rotation_gap_rad: 0.0,
+            residuals: Vec::new(),
+            accepted,
+            reason: String::new(),
+        };
+        FusedTrack::judged(poses.iter().map(pose).collect(), 2)
+    }
+
+    #[test]
+    fn a_gap_is_bridged_and_what_is_known_stays() {
+        let track =
+            track(&[(1, 0.0, true), (4, 9.0, false), (6, 0.5, true), (7, 3.0, false), (9, 0.0, true)]);
+        let x_m = |is_refined: bool, frame: usize| {
+            let all = expected(&track, &Pose::identity(), 8, is_refined);
+            all[frame].fused.as_ref().map(|prior| (prior.mean.translation.x * 1e6).round() / 1e6)
+        };
+        assert_eq!(
+            [0, 2, 4, 5, 7].map(|frame| x_m(false, frame)),
+            [None, Some(0.1), Some(9.0), Some(0.4), Some(3.0)]
+        );
+        // What was refined and not accepted is what lies between; after the last accepted one it is better than nothing.
+        assert_eq!(
+            [0, 2, 4, 5, 7].map(|frame| x_m(true, frame)),
+            [None, Some(0.1), Some(0.3), Some(0.4), Some(3.0)]
+        );
+        let stray_m = |frame: usize| {
+            let all = expected(&track, &Pose::identity(), 8, false);
+            all[frame].fused.as_ref().unwrap().covariance[(3, 3)].sqrt()
+        };
+        assert!((stray_m(2) - STRAY_M).abs() < 1e-3 && (stray_m(3) - 2.0 * STRAY_M).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_tool_may_be_halfway_or_where_it_is_in_the_frames_beside() {
+        let all =
+            expected(&track(&[(1, 0.0, true), (2, 0.2, true), (4, 0.4, true)]), &Pose::identity(), 6, false);
+        let starts_m = |frame: usize| {
+            let starts = all[frame].starts.iter();
+            starts.map(|pose| (pose.translation.x * 1e6).round() / 1e6).collect::<Vec<_>>()
+        };
+        assert_eq!(starts_m(2), [0.4 / 3.0 * 1e6_f64 / 1e6, 0.0].map(|x: f64| (x * 1e6).round() / 1e6));
+        assert_eq!(starts_m(3), [0.3, 0.2, 0.4]);
+        assert_eq!(starts_m(5), [0.4]);
+        assert!(starts_m(0).len() == 1 && all[0].fused.is_none());
+    }
+}
