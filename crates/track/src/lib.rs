@@ -14,4 +14,4 @@ pub use view_track::{Status, ToolTrack, TrackedPose};
 
 /// How often fused poses go back to the views, which are then fused again. What one frame's neighbours tell about it comes from
 /// farther with each.
-pub const PRIOR_ROUNDS: u8 = 3;
+pub const PRIOR_ROUNDS: u8 = 5;

@@ -1,6 +1,6 @@
 use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_track::{FusedPose, FusedTrack, strays};
-use nalgebra::{Matrix6, Vector6};
+use nalgebra::{Matrix6, Vector3, Vector6};
 
 /// Where a view's camera has a tool in one frame, as all views together saw the clip.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub(crate) struct Expected {
     pub strays: bool,
     /// Where it may be by the frames before and after: halfway, or still or already where it is there.
     pub starts: Vec<Pose>,
+    /// Where other tools are.
+    pub taken: Vec<Vector3<f64>>,
 }
 
 /// How far a tool strays from the even way between two poses, one standard deviation a frame from the nearer one.
@@ -37,11 +39,7 @@ pub(crate) fn expected(
     let seen = |pose: &FusedPose| Some((pose.frame, pose.world_from_tool.as_ref()?.moved(camera_from_world)));
     let accepted: Vec<(usize, Gaussian6)> =
         steady.clone().filter(|pose| pose.accepted).filter_map(seen).collect();
-    let is_between = |frame: usize| {
-        accepted.first().is_some_and(|(first, _)| *first < frame)
-            && accepted.last().is_some_and(|(last, _)| frame < *last)
-    };
-    for pose in steady.filter(|pose| pose.accepted || !is_refined || !is_between(pose.frame)) {
+    for pose in steady.filter(|pose| pose.accepted || !is_refined) {
         all[pose.frame].fused = seen(pose).map(|(_, gaussian)| gaussian);
     }
     for (frame, expected) in all.iter_mut().enumerate() {
@@ -52,8 +50,19 @@ pub(crate) fn expected(
             expected.starts.push(bridge.mean);
             expected.fused.get_or_insert(bridge);
         }
-        let beside = before.into_iter().chain(after).filter(|(other, _)| other.abs_diff(frame) == 1);
-        expected.starts.extend(beside.map(|(_, gaussian)| gaussian.mean));
+        for (_, gaussian) in before.into_iter().chain(after).filter(|(other, _)| other.abs_diff(frame) == 1) {
+            expected.starts.push(gaussian.mean);
+            expected.fused.get_or_insert_with(|| Gaussian6 {
+                mean: gaussian.mean,
+                covariance: gaussian.covariance + astray(1),
+            });
+        }
+    }
+    // Far from all that is known anything is better than nothing.
+    for (frame, gaussian) in fused.poses.iter().filter_map(seen) {
+        if let Some(expected) = all.get_mut(frame).filter(|expected| !expected.strays) {
+            expected.fused.get_or_insert(gaussian);
+        }
     }
     all
 }
@@ -61,13 +70,16 @@ pub(crate) fn expected(
 /// On the even way between two frames.
 fn between((before, from): &(usize, Gaussian6), (after, to): &(usize, Gaussian6), frame: usize) -> Gaussian6 {
     let share = (frame - before) as f64 / (after - before) as f64;
-    let frames = (frame - before).min(after - frame) as f64;
-    let [turn, shift] = [STRAY_RAD, STRAY_M].map(|stray| (frames * stray).powi(2));
-    let stray = Vector6::new(turn, turn, turn, shift, shift, shift);
     Gaussian6 {
         mean: from.mean.lerp_slerp(&to.mean, share),
-        covariance: Matrix6::from_diagonal(&stray) + 0.5 * (from.covariance + to.covariance),
+        covariance: astray((frame - before).min(after - frame)) + 0.5 * (from.covariance + to.covariance),
     }
+}
+
+/// How far a tool strays in so many frames.
+fn astray(frames: usize) -> Matrix6<f64> {
+    let [turn, shift] = [STRAY_RAD, STRAY_M].map(|stray| (frames as f64 * stray).powi(2));
+    Matrix6::from_diagonal(&Vector6::new(turn, turn, turn, shift, shift, shift))
 }
 
 #[cfg(test)]

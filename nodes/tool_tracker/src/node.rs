@@ -24,6 +24,8 @@ struct Tracked {
     clip_id: String,
     model: Arc<ViewModel>,
     tracker: Arc<ViewTracker>,
+    /// As the first round found them.
+    alone: Arc<[ToolTrack]>,
     tracks: Vec<ToolTrack>,
 }
 
@@ -185,7 +187,8 @@ async fn first_round(
         };
         let tracker = ViewTracker::with_model(model.clone(), picture);
         let tracks = tracker.track()?;
-        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), tracks })
+        let alone = tracks.clone().into();
+        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
 }
@@ -200,9 +203,10 @@ async fn next_round(
     prior: &msgs::ToolTrajectory,
 ) -> anyhow::Result<ToolTrack> {
     let fused = fused_from_message(prior)?;
-    let (tracker, track) = (tracked.tracker.clone(), tracked.tracks[tool].clone());
+    let Tracked { tracker, alone, .. } = tracked;
+    let (tracker, alone, track) = (tracker.clone(), alone.clone(), tracked.tracks[tool].clone());
     let round = usize::from(prior.round);
-    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &fused, round))
+    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, round))
         .await
         .context("tracking stopped")
 }

@@ -33,12 +33,13 @@ pub(crate) struct Start {
 
 impl Start {
     fn is_trusted(&self, model: &ViewModel) -> bool {
-        self.poses.iter().all(|found| model.is_trusted(found))
+        self.poses.iter().all(|found| model.is_trusted(found) && model.accepts(found))
     }
 
-    /// What the tool that explains the least explains.
-    fn explained(&self) -> f64 {
-        self.poses.iter().map(|found| found.explained).fold(f64::INFINITY, f64::min)
+    /// What the tool that explains the least explains; nothing if it would not be accepted, such as an arm.
+    fn explained(&self, model: &ViewModel) -> f64 {
+        let explained = |found: &Refined| found.explained - if model.accepts(found) { 0.0 } else { 1.0 };
+        self.poses.iter().map(explained).fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -62,7 +63,7 @@ impl Search {
             };
             let start = Start { frame, poses };
             let trusted = start.is_trusted(model);
-            if best.as_ref().is_none_or(|(best, _)| start.explained() > best.explained()) {
+            if best.as_ref().is_none_or(|(best, _)| start.explained(model) > best.explained(model)) {
                 best = Some((start, levels));
             }
             if trusted {
@@ -78,9 +79,10 @@ impl Search {
     }
 
     /// The one whose start explains more; the other if both do as much.
-    fn or(self, other: Self) -> Self {
-        let explained =
-            |search: &Self| search.found.as_ref().map_or(f64::NEG_INFINITY, |(start, _)| start.explained());
+    fn or(self, other: Self, model: &ViewModel) -> Self {
+        let explained = |search: &Self| {
+            search.found.as_ref().map_or(f64::NEG_INFINITY, |(start, _)| start.explained(model))
+        };
         if explained(&other) >= explained(&self) { other } else { self }
     }
 }
@@ -97,12 +99,12 @@ impl Sight {
             if best.is_trusted(model) {
                 break;
             }
-            best = best.or(seek(Look::in_light(&model.tools, factor)));
+            best = best.or(seek(Look::in_light(&model.tools, factor)), model);
         }
         let learnt = best.found.as_ref().map(|(start, frame)| Look::seen(model, frame, &photo, &start.poses));
         let Search { look, found } = match learnt {
             Ok(look) if best.is_trusted(model) => Search { look, ..best },
-            Ok(look) => best.or(seek(look)),
+            Ok(look) => best.or(seek(look), model),
             Err(_) => best,
         };
         let shot = Shot { photo, look };

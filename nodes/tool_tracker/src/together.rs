@@ -32,8 +32,8 @@ pub fn track_together(
         let mut views: Vec<ToolTrack> = alone.iter().map(|(_, tracks)| tracks[tool].clone()).collect();
         let mut fused = fuse(tool, &views);
         for round in 0..usize::from(PRIOR_ROUNDS) {
-            let again = |((tracker, _), track): (&(ViewTracker, _), &ToolTrack)| {
-                tracker.track_with_fused(tool, track, &fused, round)
+            let again = |((tracker, alone), track): (&(ViewTracker, Vec<ToolTrack>), &ToolTrack)| {
+                tracker.track_with_fused(tool, track, alone, &fused, round)
             };
             views = alone.par_iter().zip(&views).map(again).collect();
             fused = fuse(tool, &views);

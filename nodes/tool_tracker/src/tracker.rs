@@ -56,9 +56,9 @@ const CONTRADICTING_STRAIN: f64 = 49.0;
 /// A view whose pose is turned this far from the fused one is asked whether it might see what the others do.
 const DISAGREEING_RAD: f64 = 0.05;
 
-/// A pose that needs no other start: so much of the tool is seen, and the residual is at most so many times the clip's.
-const SEEN_WELL: f64 = 0.9;
-const USUAL_RESIDUAL: f64 = 1.3;
+/// A pose needs no other start that shows so much of the tool and has at most such a residual, of the clip's medians.
+const USUALLY_SEEN: f64 = 0.97;
+const USUAL_RESIDUAL: f64 = 1.2;
 
 /// Of a pose that strays from its neighbours: the pose that these expect is taken if it explains so large a part of what
 /// the best one does.
@@ -98,17 +98,17 @@ fn longest_axis(covariance: &Matrix3<f64>) -> Vector3<f64> {
 /// A pose whose residual is this many times the clip's, and as large in levels, is another than it seems.
 const ODD_RESIDUAL: (f64, f64) = (2.5, 30.0);
 
-/// The median residual of accepted poses, levels.
-fn usual_residual(track: &ToolTrack) -> Option<f64> {
+/// The median over a track's accepted poses.
+fn usual(track: &ToolTrack, value: impl Fn(&TrackedPose) -> f64) -> Option<f64> {
     let accepted = track.poses.iter().filter(|pose| pose.status == Status::Accepted);
-    let mut residuals: Vec<f64> = accepted.map(|pose| pose.residual).collect();
-    residuals.sort_by(f64::total_cmp);
-    residuals.get(residuals.len() / 2).copied()
+    let mut values: Vec<f64> = accepted.map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// Rejects accepted poses that fit much worse than the track's others.
 fn reject_odd(track: &mut ToolTrack) {
-    let Some(usual) = usual_residual(track) else { return };
+    let Some(usual) = usual(track, |pose| pose.residual) else { return };
     let limit = (ODD_RESIDUAL.0 * usual).max(ODD_RESIDUAL.1);
     for pose in track.poses.iter_mut().filter(|pose| pose.status == Status::Accepted && pose.residual > limit)
     {
@@ -130,12 +130,16 @@ fn reject_doubles(tracks: &mut [ToolTrack]) {
                 let both = pose.status != Status::Lost && other.status != Status::Lost;
                 if both && (a - b).norm() < APART_M {
                     let worse = if pose.residual > other.residual { pose } else { &mut *other };
-                    worse.status = Status::Rejected;
-                    worse.reason = "another tool is there".to_owned();
+                    reject_double(worse);
                 }
             }
         }
     }
+}
+
+fn reject_double(pose: &mut TrackedPose) {
+    pose.status = Status::Rejected;
+    pose.reason = "another tool is there".to_owned();
 }
 
 impl ViewTracker {
@@ -179,27 +183,37 @@ impl ViewTracker {
     }
 
     /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `round` says how often that
-    /// was done before: from the second time on what is seen well stays as it is.
+    /// was done before: from the second time on what is seen well stays as it is. `alone` are all tools' tracks as
+    /// [`Self::track`] found them: where one of another tool is accepted this one is not.
     pub fn track_with_fused(
         &self,
         tool: usize,
         track: &ToolTrack,
+        alone: &[ToolTrack],
         fused: &FusedTrack,
         round: usize,
     ) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
         let expected = expected(fused, &camera_from_world, self.frame_count(), round > 0);
-        let residual_limit = usual_residual(track).map_or(f64::INFINITY, |usual| USUAL_RESIDUAL * usual);
+        let usually_seen = usual(track, |pose| pose.visible_fraction).unwrap_or(1.0);
+        let usual_residual = usual(track, |pose| pose.residual).unwrap_or(f64::INFINITY);
+        let taken = |frame: usize| {
+            let others = alone.iter().enumerate().filter(move |(other, _)| *other != tool);
+            let poses = others.filter_map(move |(_, track)| track.at(frame));
+            let accepted = poses.filter(|pose| pose.status == Status::Accepted);
+            accepted.map(|pose| pose.camera_from_tool.translation.vector).collect()
+        };
         let at = |frame: usize, scratch: &mut Scratch| {
-            let (before, mut expected) = (track.at(frame), expected[frame].clone());
+            let before = track.at(frame);
+            let mut expected = Expected { taken: taken(frame), ..expected[frame].clone() };
             let Some(fused) = &expected.fused else {
                 return before.cloned().unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
             };
             let prior = self.prior(tool, fused, before);
             let is_good = |before: &&TrackedPose| {
                 before.status == Status::Accepted
-                    && before.visible_fraction >= SEEN_WELL
-                    && before.residual <= residual_limit
+                    && before.visible_fraction >= USUALLY_SEEN * usually_seen
+                    && before.residual <= USUAL_RESIDUAL * usual_residual
                     && prior.strain(&before.camera_from_tool) <= CONFIRMING_STRAIN
             };
             if let Some(good) = before.filter(|_| !expected.strays).filter(is_good) {
@@ -267,15 +281,23 @@ impl ViewTracker {
         let as_beside = sought(&scene, &expected.starts, prior, scratch);
         let of_neighbours = anew.clone().filter(|_| expected.strays);
         let found = own.into_iter().chain(anew).chain(as_others).chain(as_beside);
+        let is_taken =
+            |at: &Pose| expected.taken.iter().any(|other| (at.translation.vector - other).norm() < APART_M);
         let agrees = |found: &Refined| {
-            prior.strain(&found.pose) <= CONTRADICTING_STRAIN && model.objection(found, &settings).is_empty()
+            prior.strain(&found.pose) <= CONTRADICTING_STRAIN
+                && model.objection(found, &settings).is_empty()
+                && !is_taken(&found.pose)
         };
         // What agrees with the others and is good enough is taken before what fits better and contradicts them.
         let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
         let nearly = |expected: &Refined| {
             agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
         };
-        model.judged(frame, of_neighbours.filter(nearly).or(best), &settings)
+        let mut pose = model.judged(frame, of_neighbours.filter(nearly).or(best), &settings);
+        if pose.status == Status::Accepted && is_taken(&pose.camera_from_tool) {
+            reject_double(&mut pose);
+        }
+        pose
     }
 
     /// Follows one tool from the start frame in both directions.

@@ -93,6 +93,11 @@ impl ViewModel {
         found.explained >= DOUBT_BELOW.max(self.settings.min_explained)
     }
 
+    /// Whether a pose is accepted by all limits.
+    pub(crate) fn accepts(&self, found: &Refined) -> bool {
+        self.objection(found, &self.settings).is_empty()
+    }
+
     /// What was found, accepted or rejected with the reason.
     pub(crate) fn judged(
         &self,
