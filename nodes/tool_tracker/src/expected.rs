@@ -103,41 +103,38 @@ mod tests {
         FusedTrack::judged(poses.iter().map(pose).collect(), 2)
     }
 
+    fn micrometres(pose: &Pose) -> i64 {
+        (1e6 * pose.translation.x).round() as i64
+    }
+
     #[test]
     fn a_gap_is_bridged_and_what_is_known_stays() {
-        let track =
-            track(&[(1, 0.0, true), (4, 9.0, false), (6, 0.5, true), (7, 3.0, false), (9, 0.0, true)]);
-        let x_m = |is_refined: bool, frame: usize| {
-            let all = expected(&track, &Pose::identity(), 8, is_refined);
-            all[frame].fused.as_ref().map(|prior| (prior.mean.translation.x * 1e6).round() / 1e6)
+        // Frame 12 is beyond the clip's.
+        let seen = [(1, 0.0, true), (4, 9.0, false), (6, 0.5, true), (7, 3.0, false), (9, 4.0, false)];
+        let track = track(&[seen.as_slice(), &[(12, 0.0, true)]].concat());
+        let at = |frame: usize, is_refined: bool| {
+            expected(&track, &Pose::identity(), 10, is_refined)[frame].fused.clone()
         };
-        assert_eq!(
-            [0, 2, 4, 5, 7].map(|frame| x_m(false, frame)),
-            [None, Some(0.1), Some(9.0), Some(0.4), Some(3.0)]
-        );
-        // What was refined and not accepted is what lies between; after the last accepted one it is better than nothing.
-        assert_eq!(
-            [0, 2, 4, 5, 7].map(|frame| x_m(true, frame)),
-            [None, Some(0.1), Some(0.3), Some(0.4), Some(3.0)]
-        );
-        let stray_m = |frame: usize| {
-            let all = expected(&track, &Pose::identity(), 8, false);
-            all[frame].fused.as_ref().unwrap().covariance[(3, 3)].sqrt()
-        };
+        let x_um =
+            |is_refined: bool, frame: usize| at(frame, is_refined).map(|fused| micrometres(&fused.mean));
+        let mm = |x_mm: i64| Some(1000 * x_mm);
+        assert_eq!([2, 4, 5, 7, 9].map(|frame| x_um(false, frame)), [100, 9000, 400, 3000, 4000].map(mm));
+        // What was refined and even so not accepted is where its neighbours are; far from them it is better than nothing.
+        assert_eq!([2, 4, 5, 7, 9].map(|frame| x_um(true, frame)), [100, 300, 400, 500, 4000].map(mm));
+        assert_eq!([x_um(true, 8), x_um(true, 0)], [None, mm(0)]);
+        let stray_m = |frame: usize| at(frame, true).unwrap().covariance[(3, 3)].sqrt();
         assert!((stray_m(2) - STRAY_M).abs() < 1e-3 && (stray_m(3) - 2.0 * STRAY_M).abs() < 1e-3);
+        assert!((stray_m(7) - STRAY_M).abs() < 1e-3 && stray_m(6) < 2e-3);
     }
 
     #[test]
     fn a_tool_may_be_halfway_or_where_it_is_in_the_frames_beside() {
-        let all =
-            expected(&track(&[(1, 0.0, true), (2, 0.2, true), (4, 0.4, true)]), &Pose::identity(), 6, false);
-        let starts_m = |frame: usize| {
-            let starts = all[frame].starts.iter();
-            starts.map(|pose| (pose.translation.x * 1e6).round() / 1e6).collect::<Vec<_>>()
-        };
-        assert_eq!(starts_m(2), [0.4 / 3.0 * 1e6_f64 / 1e6, 0.0].map(|x: f64| (x * 1e6).round() / 1e6));
-        assert_eq!(starts_m(3), [0.3, 0.2, 0.4]);
-        assert_eq!(starts_m(5), [0.4]);
-        assert!(starts_m(0).len() == 1 && all[0].fused.is_none());
+        let track = track(&[(1, 0.0, true), (2, 0.2, true), (4, 0.4, true)]);
+        let all = expected(&track, &Pose::identity(), 7, false);
+        let starts_um = |frame: usize| all[frame].starts.iter().map(micrometres).collect::<Vec<_>>();
+        assert_eq!(starts_um(2), [133_333, 0]);
+        assert_eq!(starts_um(3), [300_000, 200_000, 400_000]);
+        assert_eq!(starts_um(5), [400_000]);
+        assert!(starts_um(6).is_empty() && all[6].fused.is_none());
     }
 }

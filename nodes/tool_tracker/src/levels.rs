@@ -227,7 +227,7 @@ mod tests {
             for (at, (colour, valid)) in colours.iter().zip(&valid).enumerate() {
                 let (x, y) = (x_px + at as i32 % 5, y_px + at as i32 / 5);
                 assert_eq!(*valid, (0..4).contains(&x) && (0..3).contains(&y), "{x} {y}");
-                assert_eq!(*colour, [10.0 * x.clamp(0, 3) as f32, 10.0 * y.clamp(0, 2) as f32, 200.0, 0.0]);
+                assert_eq!(*colour, [10 * x.clamp(0, 3) as u8, 10 * y.clamp(0, 2) as u8, 200, 0]);
             }
         }
     }
