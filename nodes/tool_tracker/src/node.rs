@@ -27,6 +27,8 @@ struct Tracked {
     /// As the first round found them.
     alone: Arc<[ToolTrack]>,
     tracks: Vec<ToolTrack>,
+    /// How often each was refined.
+    rounds: Vec<usize>,
 }
 
 /// Runs the node until it is dropped.
@@ -164,6 +166,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                 };
                 outputs[tool].publish(&track_to_message(&header, &track))?;
                 tracked.tracks[tool] = track;
+                tracked.rounds[tool] += 1;
             }
             else => return Ok(()),
         }
@@ -188,7 +191,8 @@ async fn first_round(
         let tracker = ViewTracker::with_model(model.clone(), picture);
         let tracks = tracker.track()?;
         let alone = tracks.clone().into();
-        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks })
+        let rounds = vec![0; tracks.len()];
+        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks, rounds })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
 }
@@ -205,7 +209,8 @@ async fn next_round(
     let fused = fused_from_message(prior)?;
     let Tracked { tracker, alone, .. } = tracked;
     let (tracker, alone, track) = (tracker.clone(), alone.clone(), tracked.tracks[tool].clone());
-    let round = usize::from(prior.round);
+    // Not the prior's: who was started again has not refined anything yet.
+    let round = tracked.rounds[tool];
     tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, round))
         .await
         .context("tracking stopped")

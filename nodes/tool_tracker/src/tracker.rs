@@ -222,6 +222,10 @@ impl ViewTracker {
                 }
                 expected.starts.clear();
             }
+            if let Some(symmetry) = self.model.tools[tool].config.symmetry {
+                let as_prior = |start: &mut Pose| *start = symmetry.nearest(start, &prior.camera_from_tool);
+                expected.starts.iter_mut().for_each(as_prior);
+            }
             self.pose_with_prior(tool, frame, before, (fused, &prior), &expected, scratch)
         };
         let poses = (1..self.frame_count()).into_par_iter();
