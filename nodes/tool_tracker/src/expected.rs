@@ -15,6 +15,26 @@ pub(crate) struct Expected {
     pub taken: Vec<Vector3<f64>>,
 }
 
+/// Poses that are nearer lead to the same.
+const SAME_RAD: f64 = 2e-3;
+const SAME_M: f64 = 3e-4;
+
+impl Expected {
+    /// Whether nothing that matters is otherwise.
+    pub fn is_nearly(&self, other: &Self) -> bool {
+        let same = |a: &Pose, b: &Pose| {
+            a.rotation.angle_to(&b.rotation) < SAME_RAD
+                && (a.translation.vector - b.translation.vector).norm() < SAME_M
+        };
+        let fused = match (&self.fused, &other.fused) {
+            (Some(a), Some(b)) => same(&a.mean, &b.mean),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let starts = self.starts.iter().zip(&other.starts).all(|(a, b)| same(a, b));
+        fused && starts && self.starts.len() == other.starts.len() && self.strays == other.strays
+    }
+}
+
 /// How far a tool strays from the even way between two poses, one standard deviation a frame from the nearer one.
 const STRAY_RAD: f64 = 0.3;
 const STRAY_M: f64 = 0.03;

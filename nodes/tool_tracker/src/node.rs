@@ -8,7 +8,9 @@ use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
 use dreamitate_msgs::dreamitate_msgs as msgs;
 use dreamitate_render::ToolModel;
-use dreamitate_track::{Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message};
+use dreamitate_track::{
+    FusedTrack, Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message,
+};
 use std::sync::Arc;
 
 struct Parameters {
@@ -27,8 +29,8 @@ struct Tracked {
     /// As the first round found them.
     alone: Arc<[ToolTrack]>,
     tracks: Vec<ToolTrack>,
-    /// How often each was refined.
-    rounds: Vec<usize>,
+    /// What was fused when each was refined last.
+    last: Vec<Option<FusedTrack>>,
 }
 
 /// Runs the node until it is dropped.
@@ -157,7 +159,8 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                     early.push((tool, prior));
                     continue;
                 };
-                let track = next_round(tracked, tool, &prior).await?;
+                let fused = fused_from_message(&prior)?;
+                let track = next_round(tracked, tool, fused.clone()).await?;
                 let header = TrackHeader {
                     clip_id: prior.clip_id.clone(),
                     view: parameters.view,
@@ -166,7 +169,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                 };
                 outputs[tool].publish(&track_to_message(&header, &track))?;
                 tracked.tracks[tool] = track;
-                tracked.rounds[tool] += 1;
+                tracked.last[tool] = Some(fused);
             }
             else => return Ok(()),
         }
@@ -191,8 +194,8 @@ async fn first_round(
         let tracker = ViewTracker::with_model(model.clone(), picture);
         let tracks = tracker.track()?;
         let alone = tracks.clone().into();
-        let rounds = vec![0; tracks.len()];
-        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks, rounds })
+        let last = vec![None; tracks.len()];
+        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks, last })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
 }
@@ -201,17 +204,11 @@ fn accepted(tracks: &[ToolTrack]) -> usize {
     tracks.iter().flat_map(|track| &track.poses).filter(|pose| pose.status == Status::Accepted).count()
 }
 
-async fn next_round(
-    tracked: &Tracked,
-    tool: usize,
-    prior: &msgs::ToolTrajectory,
-) -> anyhow::Result<ToolTrack> {
-    let fused = fused_from_message(prior)?;
+async fn next_round(tracked: &Tracked, tool: usize, fused: FusedTrack) -> anyhow::Result<ToolTrack> {
     let Tracked { tracker, alone, .. } = tracked;
-    let (tracker, alone, track) = (tracker.clone(), alone.clone(), tracked.tracks[tool].clone());
-    // Not the prior's: who was started again has not refined anything yet.
-    let round = tracked.rounds[tool];
-    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, round))
+    let (tracker, alone) = (tracker.clone(), alone.clone());
+    let (track, last) = (tracked.tracks[tool].clone(), tracked.last[tool].clone());
+    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, last.as_ref()))
         .await
         .context("tracking stopped")
 }

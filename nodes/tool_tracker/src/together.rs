@@ -30,13 +30,13 @@ pub fn track_together(
     let alone: Vec<(ViewTracker, Vec<ToolTrack>)> = views.par_iter().map(alone).collect();
     let together = |tool: usize| {
         let mut views: Vec<ToolTrack> = alone.iter().map(|(_, tracks)| tracks[tool].clone()).collect();
-        let mut fused = fuse(tool, &views);
-        for round in 0..usize::from(PRIOR_ROUNDS) {
+        let (mut fused, mut last) = (fuse(tool, &views), None);
+        for _ in 0..PRIOR_ROUNDS {
             let again = |((tracker, alone), track): (&(ViewTracker, Vec<ToolTrack>), &ToolTrack)| {
-                tracker.track_with_fused(tool, track, alone, &fused, round)
+                tracker.track_with_fused(tool, track, alone, &fused, last.as_ref())
             };
             views = alone.par_iter().zip(&views).map(again).collect();
-            fused = fuse(tool, &views);
+            last = Some(std::mem::replace(&mut fused, fuse(tool, &views)));
         }
         ToolTracks { views, fused }
     };

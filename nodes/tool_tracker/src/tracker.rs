@@ -182,8 +182,8 @@ impl ViewTracker {
         Ok(tracks)
     }
 
-    /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `round` says how often that
-    /// was done before: from the second time on what is seen well stays as it is. `alone` are all tools' tracks as
+    /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `last` is what was fused when
+    /// that was done before: from the second time on what is seen well, and what nothing new is known of, stays as it is. `alone` are all tools' tracks as
     /// [`Self::track`] found them: where one of another tool is accepted this one is not.
     pub fn track_with_fused(
         &self,
@@ -191,10 +191,11 @@ impl ViewTracker {
         track: &ToolTrack,
         alone: &[ToolTrack],
         fused: &FusedTrack,
-        round: usize,
+        last: Option<&FusedTrack>,
     ) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
-        let expected = expected(fused, &camera_from_world, self.frame_count(), round > 0);
+        let expect = |fused| expected(fused, &camera_from_world, self.frame_count(), last.is_some());
+        let (expected, expected_last) = (expect(fused), last.map(expect));
         let usually_seen = usual(track, |pose| pose.visible_fraction).unwrap_or(1.0);
         let usual_residual = usual(track, |pose| pose.residual).unwrap_or(f64::INFINITY);
         let taken = |frame: usize| {
@@ -206,6 +207,10 @@ impl ViewTracker {
         let at = |frame: usize, scratch: &mut Scratch| {
             let before = track.at(frame);
             let mut expected = Expected { taken: taken(frame), ..expected[frame].clone() };
+            let is_old = expected_last.as_ref().is_some_and(|last| expected.is_nearly(&last[frame]));
+            if let Some(before) = before.filter(|_| is_old) {
+                return before.clone();
+            }
             let Some(fused) = &expected.fused else {
                 return before.cloned().unwrap_or_else(|| TrackedPose::lost(frame, "no pose in any view"));
             };
@@ -217,7 +222,7 @@ impl ViewTracker {
                     && prior.strain(&before.camera_from_tool) <= CONFIRMING_STRAIN
             };
             if let Some(good) = before.filter(|_| !expected.strays).filter(is_good) {
-                if round > 0 {
+                if last.is_some() {
                     return good.clone();
                 }
                 expected.starts.clear();
