@@ -1,12 +1,15 @@
+use crate::refine::Prior;
 use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_track::{FusedPose, FusedTrack, strays};
-use nalgebra::{Matrix6, Vector3, Vector6};
+use nalgebra::{Matrix3, Matrix6, SymmetricEigen, Vector3, Vector6};
 
 /// Where a view's camera has a tool in one frame, as all views together saw the clip.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
     /// The fused pose; where there is none, what lies between those of other frames.
     pub fused: Option<Gaussian6>,
+    /// Whether a view sees it in this frame.
+    pub is_seen: bool,
     /// Whether the pose so far is doubted: the fused one strays from its neighbours.
     pub strays: bool,
     /// Where it may be by the frames before and after: halfway, or still or already where it is there.
@@ -19,7 +22,25 @@ pub(crate) struct Expected {
 const SAME_RAD: f64 = 2e-3;
 const SAME_M: f64 = 3e-4;
 
+/// A position that is known worse than this, one standard deviation, is sought along the line on which it is known least,
+/// metres; at so many standard deviations from the middle.
+const VAGUE_M: f64 = 0.01;
+const ALONG: [f64; 6] = [-2.0, -1.33, -0.67, 0.67, 1.33, 2.0];
+
 impl Expected {
+    /// Starts near the prior that the fused pose is. What one other view has seen is vague in that view's depth, which this view
+    /// sees sideways.
+    pub fn near(&self, prior: &Prior) -> Vec<Pose> {
+        let seen = self.fused.as_ref().filter(|_| self.is_seen);
+        let vague = seen.map_or_else(Vector3::zeros, |fused| {
+            longest_axis(&fused.covariance.fixed_view::<3, 3>(3, 3).into())
+        });
+        let beside = ALONG.map(|sigmas| sigmas * vague);
+        let shifts = beside.into_iter().filter(|_| vague.norm() > VAGUE_M).chain([Vector3::zeros()]);
+        let Pose { translation, rotation } = prior.camera_from_tool;
+        shifts.map(|shift| Pose::from_parts((translation.vector + shift).into(), rotation)).collect()
+    }
+
     /// Whether nothing that matters is otherwise.
     pub fn is_nearly(&self, other: &Self) -> bool {
         let same = |a: &Pose, b: &Pose| {
@@ -60,7 +81,8 @@ pub(crate) fn expected(
     let accepted: Vec<(usize, Gaussian6)> =
         steady.clone().filter(|pose| pose.accepted).filter_map(seen).collect();
     for pose in steady.filter(|pose| pose.accepted || !is_refined) {
-        all[pose.frame].fused = seen(pose).map(|(_, gaussian)| gaussian);
+        let fused = seen(pose).map(|(_, gaussian)| gaussian);
+        all[pose.frame] = Expected { is_seen: fused.is_some(), fused, ..Expected::default() };
     }
     for (frame, expected) in all.iter_mut().enumerate() {
         let before = accepted.iter().rev().find(|(other, _)| *other < frame);
@@ -81,10 +103,19 @@ pub(crate) fn expected(
     // Far from all that is known anything is better than nothing.
     for (frame, gaussian) in fused.poses.iter().filter_map(seen) {
         if let Some(expected) = all.get_mut(frame).filter(|expected| !expected.strays) {
-            expected.fused.get_or_insert(gaussian);
+            if expected.fused.is_none() {
+                (expected.fused, expected.is_seen) = (Some(gaussian), true);
+            }
         }
     }
     all
+}
+
+/// The direction in which a position is known least, as long as one standard deviation.
+fn longest_axis(covariance: &Matrix3<f64>) -> Vector3<f64> {
+    let eigen = SymmetricEigen::new(*covariance);
+    let longest = eigen.eigenvalues.imax();
+    eigen.eigenvectors.column(longest) * eigen.eigenvalues[longest].max(0.0).sqrt()
 }
 
 /// On the even way between two frames.

@@ -11,7 +11,6 @@ use dreamitate_clip::ClipView;
 use dreamitate_geometry::{Gaussian6, Pose};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
-use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -64,20 +63,6 @@ const USUAL_RESIDUAL: f64 = 1.2;
 /// the best one does.
 const NEARLY: f64 = 0.75;
 
-/// A position that is known worse than this, one standard deviation, is sought along the line on which it is known least,
-/// metres; at so many standard deviations from the middle.
-const VAGUE_M: f64 = 0.01;
-const ALONG: [f64; 6] = [-2.0, -1.33, -0.67, 0.67, 1.33, 2.0];
-
-/// Starts near the fused pose. What one other view has seen is vague in that view's depth, which this view sees sideways.
-fn near(fused: &Gaussian6, prior: &Prior) -> Vec<Pose> {
-    let vague = longest_axis(&fused.covariance.fixed_view::<3, 3>(3, 3).into());
-    let beside = ALONG.map(|sigmas| sigmas * vague);
-    let shifts = beside.into_iter().filter(|_| vague.norm() > VAGUE_M).chain([Vector3::zeros()]);
-    let Pose { translation, rotation } = prior.camera_from_tool;
-    shifts.map(|shift| Pose::from_parts((translation.vector + shift).into(), rotation)).collect()
-}
-
 /// The pose that explains a picture best, of those that starts lead to. Where the tool hardly differs from the table the
 /// smallest picture leads astray, so that starts are also refined without it.
 fn sought(scene: &Scene<'_>, starts: &[Pose], prior: &Prior, scratch: &mut Scratch) -> Option<Refined> {
@@ -86,13 +71,6 @@ fn sought(scene: &Scene<'_>, starts: &[Pose], prior: &Prior, scratch: &mut Scrat
     });
     let best = found.flatten().max_by(|a, b| a.gain.total_cmp(&b.gain))?;
     refine(scene, &best.pose, &FINE, Some(prior), scratch)
-}
-
-/// The direction in which a position is known least, as long as one standard deviation.
-fn longest_axis(covariance: &Matrix3<f64>) -> Vector3<f64> {
-    let eigen = SymmetricEigen::new(*covariance);
-    let longest = eigen.eigenvalues.imax();
-    eigen.eigenvectors.column(longest) * eigen.eigenvalues[longest].max(0.0).sqrt()
 }
 
 /// A pose whose residual is this many times the clip's, and as large in levels, is another than it seems.
@@ -231,7 +209,7 @@ impl ViewTracker {
                 let as_prior = |start: &mut Pose| *start = symmetry.nearest(start, &prior.camera_from_tool);
                 expected.starts.iter_mut().for_each(as_prior);
             }
-            self.pose_with_prior(tool, frame, before, (fused, &prior), &expected, scratch)
+            self.pose_with_prior(tool, frame, before, &prior, &expected, scratch)
         };
         let poses = (1..self.frame_count()).into_par_iter();
         let mut refined = ToolTrack {
@@ -258,7 +236,7 @@ impl ViewTracker {
         tool: usize,
         frame: usize,
         before: Option<&TrackedPose>,
-        (fused, prior): (&Gaussian6, &Prior),
+        prior: &Prior,
         expected: &Expected,
         scratch: &mut Scratch,
     ) -> TrackedPose {
@@ -275,7 +253,7 @@ impl ViewTracker {
         let anew = if !expected.strays && own.as_ref().is_some_and(is_trusted) {
             None
         } else {
-            sought(&scene, &near(fused, prior), prior, scratch)
+            sought(&scene, &expected.near(prior), prior, scratch)
         };
         // The fused pose lies between the views': beyond it is what another view sees.
         let doubted = own
