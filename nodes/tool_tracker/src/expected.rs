@@ -102,10 +102,9 @@ pub(crate) fn expected(
     }
     // Far from all that is known anything is better than nothing.
     for (frame, gaussian) in fused.poses.iter().filter_map(seen) {
-        if let Some(expected) = all.get_mut(frame).filter(|expected| !expected.strays) {
-            if expected.fused.is_none() {
-                (expected.fused, expected.is_seen) = (Some(gaussian), true);
-            }
+        let unknown = all.get_mut(frame).filter(|expected| !expected.strays && expected.fused.is_none());
+        if let Some(expected) = unknown {
+            (expected.fused, expected.is_seen) = (Some(gaussian), true);
         }
     }
     all
