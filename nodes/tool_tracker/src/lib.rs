@@ -3,8 +3,8 @@
 //! The pose is found by analysis by synthesis: the tool is drawn at a pose, each facet in the colour that the
 //! picture shows there, over the photo that the dream began with; Gauss-Newton moves the pose until drawing
 //! and picture agree, from coarse to fine. The start needs no person: regions that changed against the photo
-//! and show the tool's colours are searched with a bank of drawings ([`ViewTracker::track`]). A second round
-//! ties each pose softly to the one fused over both views ([`ViewTracker::track_with_fused`]); [`track_together`] does
+//! and show the tool's colours are searched with a bank of drawings ([`ViewTracker::track`]). Further rounds
+//! tie each pose softly to the one fused over both views ([`ViewTracker::track_with_fused`]); [`track_together`] does
 //! both for all views of a clip. [`LiveTracker`] takes pictures one by one. [`reprojection_px`] says how well a pose fits a
 //! picture without asking the tracker.
 
