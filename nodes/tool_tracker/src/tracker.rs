@@ -48,7 +48,7 @@ pub enum TrackError {
 
 /// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
 const DOUBTFUL_STRAIN: f64 = 16.0;
-/// Found without knowing of the fused one, a pose this near to it is confirmed by it: 95 % of right ones are.
+/// A pose this near to the fused one is confirmed by it: 95 % of right ones that were found without knowing of it are.
 const CONFIRMING_STRAIN: f64 = 12.6;
 /// A pose this far from the fused one contradicts it.
 const CONTRADICTING_STRAIN: f64 = 49.0;
