@@ -69,6 +69,20 @@ impl FusedTrack {
 }
 
 impl FusedPose {
+    /// A frame without a pose.
+    pub fn lost(frame: usize) -> Self {
+        Self {
+            frame,
+            world_from_tool: None,
+            confidence: 0.0,
+            ray_gap_m: f64::NAN,
+            rotation_gap_rad: f64::NAN,
+            residuals: Vec::new(),
+            accepted: false,
+            reason: String::new(),
+        }
+    }
+
     /// The pose without its uncertainty.
     pub fn world_from_tool_mean(&self) -> Option<dreamitate_geometry::Pose> {
         self.world_from_tool.as_ref().map(|gaussian| gaussian.mean)

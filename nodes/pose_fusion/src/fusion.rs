@@ -122,14 +122,8 @@ impl Fusion {
     /// each other the one with the smaller residual.
     pub fn fuse(&self, frame: usize, views: &[ViewPose]) -> FusedPose {
         let mut fused = FusedPose {
-            frame,
-            world_from_tool: None,
-            confidence: 0.0,
-            ray_gap_m: f64::NAN,
-            rotation_gap_rad: f64::NAN,
             residuals: views.iter().map(|view| view.residual).collect(),
-            accepted: false,
-            reason: String::new(),
+            ..FusedPose::lost(frame)
         };
         let mut usable: Vec<&ViewPose> = views.iter().filter(|view| view.accepted).collect();
         let best = usable.iter().copied().min_by(|a, b| a.residual.total_cmp(&b.residual));

@@ -1,4 +1,4 @@
-//! The node: tracks of both views in, priors back for a round or two, then the trajectory out.
+//! The node: tracks of both views in, priors back for some rounds, then the trajectory out.
 
 use crate::{Fusion, FusionLimits, FusionMethod};
 use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos, Running};

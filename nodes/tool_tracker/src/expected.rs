@@ -69,20 +69,17 @@ pub(crate) fn expected(
     is_refined: bool,
 ) -> Vec<Expected> {
     let strays = strays(&fused.poses);
-    let mut all = vec![Expected::default(); frame_count];
-    strays.iter().for_each(|frame| {
-        if let Some(expected) = all.get_mut(*frame) {
-            expected.strays = true;
-        }
-    });
+    let blank = |frame| Expected { strays: strays.contains(&frame), ..Expected::default() };
+    let mut all: Vec<Expected> = (0..frame_count).map(blank).collect();
     // A frame beyond the clip's is nobody's.
     let steady = fused.poses.iter().filter(|pose| pose.frame < frame_count && !strays.contains(&pose.frame));
     let seen = |pose: &FusedPose| Some((pose.frame, pose.world_from_tool.as_ref()?.moved(camera_from_world)));
     let accepted: Vec<(usize, Gaussian6)> =
         steady.clone().filter(|pose| pose.accepted).filter_map(seen).collect();
     for pose in steady.filter(|pose| pose.accepted || !is_refined) {
-        let fused = seen(pose).map(|(_, gaussian)| gaussian);
-        all[pose.frame] = Expected { is_seen: fused.is_some(), fused, ..Expected::default() };
+        let expected = &mut all[pose.frame];
+        expected.fused = seen(pose).map(|(_, gaussian)| gaussian);
+        expected.is_seen = expected.fused.is_some();
     }
     for (frame, expected) in all.iter_mut().enumerate() {
         let before = accepted.iter().rev().find(|(other, _)| *other < frame);
@@ -138,17 +135,12 @@ mod tests {
 
     fn track(poses: &[(usize, f64, bool)]) -> FusedTrack {
         let pose = |&(frame, x_m, accepted): &(usize, f64, bool)| FusedPose {
-            frame,
             world_from_tool: Some(Gaussian6 {
                 mean: Pose::translation(x_m, 0.0, 0.8),
                 covariance: Matrix6::identity() * 1e-6,
             }),
-            confidence: 1.0,
-            ray_gap_m: 0.0,
-            rotation_gap_rad: 0.0,
-            residuals: Vec::new(),
             accepted,
-            reason: String::new(),
+            ..FusedPose::lost(frame)
         };
         FusedTrack::judged(poses.iter().map(pose).collect(), 2)
     }

@@ -184,7 +184,8 @@ fn descend(
     let mut damping = 1e-3;
     let mut trial = *start;
     for drawn in 0..=stage.drawings {
-        if drawn == stage.drawings && !judge {
+        let is_last = drawn == stage.drawings;
+        if is_last && !judge {
             return best.map(|best| Refined { pose: trial, ..best });
         }
         if !drawing.draw(scene.tool, &camera, &trial, window) {
@@ -217,7 +218,6 @@ fn descend(
             half_weight,
             point_step,
         };
-        let is_last = drawn == stage.drawings;
         let system = if is_last && !stage.informs {
             compared.judge(&trial)
         } else {

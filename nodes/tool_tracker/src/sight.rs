@@ -33,12 +33,13 @@ pub(crate) struct Start {
 
 impl Start {
     fn is_trusted(&self, model: &ViewModel) -> bool {
-        self.poses.iter().all(|found| model.is_trusted(found) && model.accepts(found))
+        self.poses.iter().all(|found| model.is_trusted(found) && model.accepts(found, &model.settings))
     }
 
     /// What the tool that explains the least explains; nothing if it would not be accepted, such as an arm.
     fn explained(&self, model: &ViewModel) -> f64 {
-        let explained = |found: &Refined| found.explained - if model.accepts(found) { 0.0 } else { 1.0 };
+        let explained =
+            |found: &Refined| found.explained - if model.accepts(found, &model.settings) { 0.0 } else { 1.0 };
         self.poses.iter().map(explained).fold(f64::INFINITY, f64::min)
     }
 }

@@ -272,7 +272,7 @@ impl ViewTracker {
             |at: &Pose| expected.taken.iter().any(|other| (at.translation.vector - other).norm() < APART_M);
         let agrees = |found: &Refined| {
             prior.strain(&found.pose) <= CONTRADICTING_STRAIN
-                && model.objection(found, &settings).is_empty()
+                && model.accepts(found, &settings)
                 && !is_taken(&found.pose)
         };
         // What agrees with the others and is good enough is taken before what fits better and contradicts them.

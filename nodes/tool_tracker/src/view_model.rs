@@ -94,8 +94,8 @@ impl ViewModel {
     }
 
     /// Whether a pose is accepted by all limits.
-    pub(crate) fn accepts(&self, found: &Refined) -> bool {
-        self.objection(found, &self.settings).is_empty()
+    pub(crate) fn accepts(&self, found: &Refined, settings: &TrackerSettings) -> bool {
+        self.objection(found, settings).is_empty()
     }
 
     /// What was found, accepted or rejected with the reason.
@@ -121,7 +121,7 @@ impl ViewModel {
     }
 
     /// Why a pose is rejected; empty if it is accepted.
-    pub(crate) fn objection(&self, found: &Refined, settings: &TrackerSettings) -> String {
+    fn objection(&self, found: &Refined, settings: &TrackerSettings) -> String {
         let centre = self.camera.project(&Point3::from(found.pose.translation.vector));
         if found.residual > settings.max_residual {
             format!("residual {:.1} exceeds {:.1}", found.residual, settings.max_residual)

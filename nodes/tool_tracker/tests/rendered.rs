@@ -60,14 +60,9 @@ fn assert_near_truth(
 /// A fused track that is accepted in all frames, each pose made of the true one.
 fn fused(dream: &RenderedDream, tool: &str, made: impl Fn(Pose) -> Gaussian6) -> FusedTrack {
     let pose = |(frame, truth): (usize, &Option<Pose>)| FusedPose {
-        frame,
         world_from_tool: truth.map(&made),
-        confidence: 1.0,
-        ray_gap_m: 0.0,
-        rotation_gap_rad: 0.0,
-        residuals: Vec::new(),
         accepted: truth.is_some(),
-        reason: String::new(),
+        ..FusedPose::lost(frame)
     };
     FusedTrack::judged(dream.truth[tool].iter().enumerate().map(pose).collect(), 2)
 }
