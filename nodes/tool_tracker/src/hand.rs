@@ -1,27 +1,50 @@
 use crate::look::{Cover, Look};
 use image::RgbImage;
 
-/// Returns which pixels show hands and what came with them, and which show these or shades that may be them, row by row,
-/// each opened and dilated.
-pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> [Vec<bool>; 2] {
+/// How far a hand's mask is eroded, so that specks go, and a glove's, so that print in its colour goes, pixels.
+const SPECK_PX: usize = 1;
+const PRINT_PX: usize = 2;
+/// How much farther a mask reaches than what it covers, pixels.
+const MARGIN_PX: usize = 2;
+
+/// Which pixels show what may be before a tool, row by row, each opened and dilated.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Masks {
+    /// Hands and what came with them.
+    pub hands: Vec<bool>,
+    /// These, and shades of their colour.
+    pub shades: Vec<bool>,
+    /// Gloves that have a colour of the tools; empty if there are none.
+    pub gloves: Vec<bool>,
+}
+
+/// Returns what a frame after a photo shows before the tools.
+pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Masks {
     let (w, h) = (image.width() as usize, image.height() as usize);
     let pixels = image.as_raw().as_chunks().0.iter().zip(photo);
     let covers: Vec<Cover> = pixels.map(|(pixel, before)| look.covers(*pixel, *before)).collect();
-    let hands = opened(covers.iter().map(|cover| *cover == Cover::Hand).collect(), w, h);
+    let hands = opened(covers.iter().map(|cover| *cover == Cover::Hand).collect(), w, h, SPECK_PX);
     let shades = match covers.contains(&Cover::Shade) {
-        true => opened(covers.iter().map(|cover| *cover != Cover::Nothing).collect(), w, h),
+        true => {
+            let may_be_hands = covers.iter().map(|cover| matches!(cover, Cover::Hand | Cover::Shade));
+            opened(may_be_hands.collect(), w, h, SPECK_PX)
+        }
         false => hands.clone(),
     };
-    [hands, shades]
+    let gloves = match covers.contains(&Cover::Glove) {
+        true => opened(covers.iter().map(|cover| *cover == Cover::Glove).collect(), w, h, PRINT_PX),
+        false => Vec::new(),
+    };
+    Masks { hands, shades, gloves }
 }
 
-/// Eroded by one pixel and dilated by as much, so that specks go, and dilated by two more.
-fn opened(mut mask: Vec<bool>, w: usize, h: usize) -> Vec<bool> {
+/// Eroded by `radius` pixels and dilated by as much, so that what is thinner goes, and dilated by the margin.
+fn opened(mut mask: Vec<bool>, w: usize, h: usize, radius: usize) -> Vec<bool> {
     let mut scratch = Vec::new();
     mask.iter_mut().for_each(|hand| *hand = !*hand);
-    dilate(&mut mask, w, h, 1, &mut scratch);
+    dilate(&mut mask, w, h, radius, &mut scratch);
     mask.iter_mut().for_each(|hand| *hand = !*hand);
-    dilate(&mut mask, w, h, 3, &mut scratch);
+    dilate(&mut mask, w, h, radius + MARGIN_PX, &mut scratch);
     mask
 }
 
@@ -55,7 +78,7 @@ mod tests {
             }
         }
         image.put_pixel(30, 30, image::Rgb([200, 150, 130]));
-        let [mask, _] = hand_masks(&image, &[[20, 25, 30, 0]; 1600], &Look::plain(&[]));
+        let mask = hand_masks(&image, &[[20, 25, 30, 0]; 1600], &Look::plain(&[])).hands;
         assert!(mask[15 * 40 + 15]);
         assert!(!mask[30 * 40 + 30]);
         assert!(!mask[5 * 40 + 30]);

@@ -1,6 +1,6 @@
 use crate::{
     blur::blur,
-    hand::hand_masks,
+    hand::{Masks, hand_masks},
     look::Look,
     pixel::{Area, Pixel},
     refine::{COARSE, FINE, MIDDLE, Stage},
@@ -16,10 +16,8 @@ pub(crate) struct Level {
     pub height: usize,
     /// RGB and a fourth that is 0, `[height, width]`.
     pub rgb: Vec<[u8; 4]>,
-    /// Pixels that show hands (at least half of the pixels that they stand for).
-    pub hands: Vec<bool>,
-    /// Pixels that show hands or shades of their colour, which before a tool are hands.
-    pub shades: Vec<bool>,
+    /// Which pixels show hands (at least half of the pixels that they stand for).
+    pub masks: Masks,
 }
 
 /// A picture at full, half and quarter size.
@@ -36,7 +34,8 @@ pub(crate) struct Photo {
 impl Photo {
     pub fn of(image: &RgbImage) -> Self {
         let nothing = vec![false; (image.width() * image.height()) as usize];
-        let levels = Levels::with_hands(image, [nothing.clone(), nothing]);
+        let masks = Masks { hands: nothing.clone(), shades: nothing, gloves: Vec::new() };
+        let levels = Levels::with_hands(image, masks);
         let mut scratch = Vec::new();
         let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
             let level = levels.at(scale);
@@ -85,13 +84,12 @@ impl Levels {
         Self::with_hands(image, hand_masks(image, &photo.levels.at(Scale::Full).rgb, look))
     }
 
-    fn with_hands(image: &RgbImage, [hands, shades]: [Vec<bool>; 2]) -> Self {
+    fn with_hands(image: &RgbImage, masks: Masks) -> Self {
         let full = Level {
             width: image.width() as usize,
             height: image.height() as usize,
             rgb: image.as_raw().as_chunks().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect(),
-            hands,
-            shades,
+            masks,
         };
         let half = full.halved();
         let quarter = half.halved();
@@ -121,8 +119,10 @@ impl Level {
                 std::array::from_fn(|i| ((sum(i) + 2) / 4) as u8)
             }));
         }
-        let [hands, shades] = [&self.hands, &self.shades].map(|mask| halved_mask(mask, self.width));
-        Level { width, height, rgb, hands, shades }
+        let halved = |mask: &[bool]| halved_mask(mask, self.width);
+        let Masks { hands, shades, gloves } = &self.masks;
+        let masks = Masks { hands: halved(hands), shades: halved(shades), gloves: halved(gloves) };
+        Level { width, height, rgb, masks }
     }
 
     /// The index of a pixel, or `None` outside.
@@ -143,15 +143,19 @@ impl Level {
         crop(&self.rgb, self.width, window, out, |pixel| pixel);
     }
 
-    /// Copies which of a window's pixels count: inside the image and not among `hands`, this level's or its shades.
-    pub fn crop_valid(&self, window: Window, hands: &[bool], out: &mut Vec<bool>) {
+    /// Copies which of a window's pixels count: inside the image and not set in `mask`, one of this level's; none of them if that
+    /// is empty.
+    pub fn crop_valid(&self, window: Window, mask: &[bool], out: &mut Vec<bool>) {
         out.clear();
         out.resize(window.width * window.height, false);
         let (left, inside, _) = columns(self.width, window);
         for (y, row) in (window.y_px..).zip(out.chunks_exact_mut(window.width)) {
             if let Some(first) = self.index(0, y) {
-                let hands = &hands[first + inside.start..first + inside.end];
-                row[left..].iter_mut().zip(hands).for_each(|(valid, hands)| *valid = !hands);
+                let row = &mut row[left..left + inside.len()];
+                match mask.get(first + inside.start..first + inside.end) {
+                    Some(mask) => row.iter_mut().zip(mask).for_each(|(valid, masked)| *valid = !masked),
+                    None => row.fill(true),
+                }
             }
         }
     }
@@ -223,7 +227,7 @@ mod tests {
         for (x_px, y_px) in [(-2, -1), (2, 1), (-9, 0), (9, 0), (0, 7)] {
             let window = Window { x_px, y_px, width: 5, height: 4 };
             level.crop_rgb(window, &mut colours);
-            level.crop_valid(window, &level.hands, &mut valid);
+            level.crop_valid(window, &level.masks.hands, &mut valid);
             for (at, (colour, valid)) in colours.iter().zip(&valid).enumerate() {
                 let (x, y) = (x_px + at as i32 % 5, y_px + at as i32 / 5);
                 assert_eq!(*valid, (0..4).contains(&x) && (0..3).contains(&y), "{x} {y}");

@@ -37,6 +37,8 @@ pub(crate) enum Cover {
     Nothing,
     /// A shadow on a table of a hand's colour, or a hand that looks like one: where a tool should be, a hand.
     Shade,
+    /// A glove in a colour that the tools have too, or the tool: where the tool should have another colour, a glove.
+    Glove,
     /// A hand, or something else that came with the tools.
     Hand,
 }
@@ -110,7 +112,7 @@ impl Look {
                 continue;
             }
             level.crop_rgb(window, &mut image);
-            level.crop_valid(window, &level.hands, &mut valid);
+            level.crop_valid(window, &level.masks.hands, &mut valid);
             let printed: Vec<Pixel> = tool.facet_list().map(facet_colour).collect();
             appearance.fit(&printed, &drawing, &image, &valid, window.width);
             facets.extend(
@@ -160,8 +162,10 @@ impl Look {
         let squared: i32 = (0..3).map(|channel| difference(channel).pow(2)).sum();
         let [r, g, b] = seen.map(f32::from);
         let seen = [r, g, b, 0.0];
-        if squared <= SHADE_CHANGED * SHADE_CHANGED || !self.is_hand(seen) {
+        if squared <= SHADE_CHANGED * SHADE_CHANGED {
             Cover::Nothing
+        } else if !self.is_hand(seen) {
+            if self.came_with_tools(seen) { Cover::Glove } else { Cover::Nothing }
         } else if change_squared(seen, before.map(f32::from)) <= CHANGED * CHANGED {
             Cover::Shade
         } else {
@@ -175,9 +179,14 @@ impl Look {
             |colours: &[Pixel], levels: f32| colours.iter().all(|colour| distance(*colour, seen) > levels);
         let is_skin = self.is_skin(seen) && unlike(&self.palette, OF_TOOL);
         is_skin
-            || self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
+            || self.came_with_tools(seen)
                 && unlike(&self.palette, UNLIKE_PRINTED)
                 && unlike(&self.shown, UNLIKE_SHOWN)
+    }
+
+    /// Whether a colour is common in what came with the tools, hands or gloves.
+    fn came_with_tools(&self, seen: Pixel) -> bool {
+        self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
     }
 
     fn is_skin(&self, seen: Pixel) -> bool {
@@ -292,6 +301,19 @@ mod tests {
         assert!(!look().is_hand(glove) && learnt.is_hand(glove));
         assert!(!learnt.is_hand(PRINT[0]), "print is the tool's, however much of it is seen elsewhere");
         assert!(!Look { shown: vec![[50.0, 160.0, 70.0, 0.0]], ..learnt }.is_hand(glove));
+    }
+
+    #[test]
+    fn a_glove_in_the_colour_of_print_may_be_either() {
+        let mut counts = vec![0.0; BINS * BINS * BINS];
+        counts[bin(PRINT[1])] = 500.0;
+        counts[bin([150.0, 104.0, 78.0, 0.0])] = 500.0;
+        let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
+        let covers =
+            |look: &Look, seen: Pixel| look.covers([seen[0] as u8, seen[1] as u8, seen[2] as u8], [90; 4]);
+        assert_eq!(covers(&learnt, PRINT[1]), Cover::Glove);
+        assert_eq!(covers(&learnt, PRINT[0]), Cover::Nothing, "no hand had that colour");
+        assert_eq!(covers(&look(), PRINT[1]), Cover::Nothing, "no hand was seen");
     }
 
     #[test]

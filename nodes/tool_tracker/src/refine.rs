@@ -4,7 +4,7 @@ use crate::{
     equations::{Background, Comparison},
     levels::{Levels, Scale},
     look::Shot,
-    pixel::{Area, Pixel},
+    pixel::{Area, Pixel, distance},
     points::{Picture, Points},
     synthesis::Synthesis,
 };
@@ -100,6 +100,8 @@ const MAX_SHIFT_M: f64 = 0.02;
 /// Smaller steps end a stage.
 const SETTLED_RAD: f64 = 1e-4;
 const SETTLED_M: f64 = 3e-5;
+/// Where a glove of the tool's colours may be, a pixel this far from the tool's colour there is the glove's, levels.
+const UNLIKE_DRAWN: f32 = 45.0;
 /// Neighbouring pixels err together (the mesh, the light, the dream's softness), so that far fewer count than
 /// there are. Set so that the stated covariance fits the errors on rendered dreams.
 const CORRELATED_PIXELS: f64 = 40.0;
@@ -114,6 +116,7 @@ pub(crate) struct Scratch {
     background: Vec<[u8; 4]>,
     beside: Vec<bool>,
     before: Vec<bool>,
+    bare: Vec<bool>,
     valid: Vec<bool>,
     painted: Vec<Pixel>,
     blurred: Vec<Pixel>,
@@ -167,14 +170,16 @@ fn descend(
         background,
         beside,
         before,
+        bare,
         valid,
         painted,
         blurred,
         points,
     } = scratch;
     level.crop_rgb(window, sharp);
-    level.crop_valid(window, &level.hands, beside);
-    level.crop_valid(window, &level.shades, before);
+    level.crop_valid(window, &level.masks.hands, beside);
+    level.crop_valid(window, &level.masks.shades, before);
+    level.crop_valid(window, &level.masks.gloves, bare);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
     image.clear();
     image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
@@ -200,6 +205,9 @@ fn descend(
         let surroundings = drawing.area.grown(surround + 1, width, height);
         let area = surroundings.grown(reach, width, height);
         drawing.paint(&appearance.colours, background, width, area, painted);
+        for at in drawing.area.rows(width).flatten().filter(|at| !bare[*at] && drawing.coverage[*at] > 0) {
+            valid[at] &= distance(painted[at], sharp[at].map(f32::from)) <= UNLIKE_DRAWN;
+        }
         blur(painted, width, area, stage.sigma_px, blurred);
         drawing.grow(width, surround as u8, surroundings);
         let compared = Comparison {

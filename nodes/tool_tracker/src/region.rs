@@ -39,7 +39,8 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
     }
     let mut of_tool = vec![0f32; frame.rgb.len()];
     let mut of_colour = vec![vec![0f32; frame.rgb.len()]; colours.len()];
-    for (at, ((pixel, before), &hand)) in frame.rgb.iter().zip(&photo.rgb).zip(&frame.hands).enumerate() {
+    for (at, ((pixel, before), &hand)) in frame.rgb.iter().zip(&photo.rgb).zip(&frame.masks.hands).enumerate()
+    {
         let seen: Pixel = pixel.map(f32::from);
         if hand || change_squared(seen, before.map(f32::from)) < CHANGED * CHANGED {
             continue;

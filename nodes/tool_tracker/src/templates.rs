@@ -154,7 +154,7 @@ fn seen(level: &Level, photo: &Level) -> Vec<Share> {
         let [r, g, b, _] = colour;
         let change = change_squared(colour, photo.colour(at)).min(ENERGY_CAP * ENERGY_CAP);
         let share = [r, g, b, norm_squared(colour), 1.0, change, 0.0, 0.0];
-        if level.shades[at] { [0.0; 8] } else { share }
+        if level.masks.shades[at] { [0.0; 8] } else { share }
     };
     (0..level.rgb.len()).map(share).collect()
 }
