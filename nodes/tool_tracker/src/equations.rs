@@ -73,6 +73,8 @@ pub(crate) struct Comparison<'a> {
     pub painted: &'a [Pixel],
     pub background: Background<'a>,
     pub valid: &'a [bool],
+    /// Pixels that look as much like a glove as like the tool: they move the pose and say nothing for it.
+    pub silent: &'a [bool],
     pub drawing: &'a Synthesis,
     pub camera: &'a PinholeCamera,
     pub window: Window,
@@ -112,7 +114,7 @@ impl Comparison<'_> {
         camera_from_tool: &Pose,
         points: &mut Points,
     ) -> Option<NormalEquations> {
-        let Self { image, painted, background, valid, drawing, window, .. } = *self;
+        let Self { image, painted, background, valid, silent, drawing, window, .. } = *self;
         let width = window.width;
         let motion = Motion::new(self.camera, camera_from_tool);
         let first = [
@@ -157,7 +159,7 @@ impl Comparison<'_> {
                 let capped = squared.min(ENERGY_CAP * ENERGY_CAP);
                 row_energy += capped;
                 count += 1;
-                if inside {
+                if inside && !silent[at] {
                     row_sum = std::array::from_fn(|c| row_sum[c] + image[at][c]);
                     row_squares += norm_squared(image[at]);
                     row_drawn = std::array::from_fn(|c| row_drawn[c] + painted[at][c]);

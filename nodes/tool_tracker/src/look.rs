@@ -185,7 +185,8 @@ impl Look {
     }
 
     /// Whether a colour is common in what came with the tools, hands or gloves.
-    fn came_with_tools(&self, seen: Pixel) -> bool {
+    #[inline]
+    pub fn came_with_tools(&self, seen: Pixel) -> bool {
         self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
     }
 

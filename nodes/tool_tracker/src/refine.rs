@@ -117,6 +117,7 @@ pub(crate) struct Scratch {
     beside: Vec<bool>,
     before: Vec<bool>,
     bare: Vec<bool>,
+    silent: Vec<bool>,
     valid: Vec<bool>,
     painted: Vec<Pixel>,
     blurred: Vec<Pixel>,
@@ -171,6 +172,7 @@ fn descend(
         beside,
         before,
         bare,
+        silent,
         valid,
         painted,
         blurred,
@@ -180,6 +182,7 @@ fn descend(
     level.crop_valid(window, &level.masks.hands, beside);
     level.crop_valid(window, &level.masks.shades, before);
     level.crop_valid(window, &level.masks.gloves, bare);
+    silent.resize(width * height, false);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
     image.clear();
     image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
@@ -205,8 +208,14 @@ fn descend(
         let surroundings = drawing.area.grown(surround + 1, width, height);
         let area = surroundings.grown(reach, width, height);
         drawing.paint(&appearance.colours, background, width, area, painted);
+        silent.fill(false);
         for at in drawing.area.rows(width).flatten().filter(|at| !bare[*at] && drawing.coverage[*at] > 0) {
-            valid[at] &= distance(painted[at], sharp[at].map(f32::from)) <= UNLIKE_DRAWN;
+            let seen = sharp[at].map(f32::from);
+            if distance(painted[at], seen) > UNLIKE_DRAWN {
+                valid[at] = false;
+            } else {
+                silent[at] = scene.shot.look.came_with_tools(seen);
+            }
         }
         blur(painted, width, area, stage.sigma_px, blurred);
         drawing.grow(width, surround as u8, surroundings);
@@ -219,6 +228,7 @@ fn descend(
                 corner: [window.x_px, window.y_px],
             },
             valid,
+            silent,
             drawing,
             camera: &camera,
             window,
@@ -247,7 +257,7 @@ fn descend(
                 structured: system.structured,
                 residual: system.residual,
                 information,
-                visible_fraction: drawing.visible_fraction(valid, width),
+                visible_fraction: drawing.visible_fraction(|at| valid[at] && !silent[at], width),
             });
             damping *= 0.5;
         } else {

@@ -196,14 +196,13 @@ impl Synthesis {
         !self.hidden.is_empty() && self.hidden[at]
     }
 
-    /// The part of the tool's area that is valid: in the image and no hand.
-    pub fn visible_fraction(&self, valid: &[bool], width: usize) -> f64 {
+    /// The part of the tool's area whose pixels are seen.
+    pub fn visible_fraction(&self, is_seen: impl Fn(usize) -> bool, width: usize) -> f64 {
         let (mut seen, mut all) = (0u32, 0u32);
-        for row in self.area.rows(width) {
-            for (&coverage, &valid) in self.coverage[row.clone()].iter().zip(&valid[row]) {
-                all += u32::from(coverage);
-                seen += if valid { u32::from(coverage) } else { 0 };
-            }
+        for at in self.area.rows(width).flatten() {
+            let coverage = u32::from(self.coverage[at]);
+            all += coverage;
+            seen += if coverage > 0 && is_seen(at) { coverage } else { 0 };
         }
         if all == 0 { 0.0 } else { f64::from(seen) / f64::from(all) }
     }
