@@ -3,7 +3,7 @@ use crate::{
     detect::regions,
     levels::{Levels, Photo},
     look::{Look, Shot},
-    refine::Refined,
+    refine::{FINE, Refined, Scratch, refine},
     tracker::TrackError,
     view_model::ViewModel,
 };
@@ -32,14 +32,20 @@ pub(crate) struct Start {
 }
 
 impl Start {
+    /// Whether no other need be sought. What one colour explains as well may be an arm, even if a tool that is followed may look so.
     fn is_trusted(&self, model: &ViewModel) -> bool {
-        self.poses.iter().all(|found| model.is_trusted(found) && model.accepts(found, &model.settings))
+        self.poses.iter().all(|found| {
+            found.structured >= 0.0 && model.is_trusted(found) && model.accepts(found, &model.settings)
+        })
     }
 
-    /// What the tool that explains the least explains; nothing if it would not be accepted, such as an arm.
+    /// What the tool that explains the least explains, of what changed and of what is not of one colour; nothing if it would
+    /// not be accepted.
     fn explained(&self, model: &ViewModel) -> f64 {
-        let explained =
-            |found: &Refined| found.explained - if model.accepts(found, &model.settings) { 0.0 } else { 1.0 };
+        let explained = |found: &Refined| {
+            found.explained.min(found.structured)
+                - if model.accepts(found, &model.settings) { 0.0 } else { 1.0 }
+        };
         self.poses.iter().map(explained).fold(f64::INFINITY, f64::min)
     }
 }
@@ -75,6 +81,23 @@ impl Search {
         Self { look: shot.look, found: best.ok_or(nothing) }
     }
 
+    /// The same start as another look shows it: with gloves known an arm is no tool any more.
+    fn again(self, model: &ViewModel, view: &ClipView, photo: &Arc<Photo>, look: Look) -> Self {
+        let shot = Shot { photo: photo.clone(), look };
+        let found = self.found.map(|(start, _)| {
+            let levels = Levels::of(&view.frames[start.frame], photo, &shot.look);
+            let mut scratch = Scratch::default();
+            let tools = start.poses.into_iter().enumerate();
+            let poses = tools.map(|(tool, pose)| {
+                let scene = model.scene(tool, &levels, &shot);
+                let unseen = Refined { explained: f64::NEG_INFINITY, ..pose.clone() };
+                refine(&scene, &pose.pose, &FINE[..1], None, &mut scratch).unwrap_or(unseen)
+            });
+            (Start { frame: start.frame, poses: poses.collect() }, levels)
+        });
+        Self { look: shot.look, found }
+    }
+
     fn is_trusted(&self, model: &ViewModel) -> bool {
         self.found.as_ref().is_ok_and(|(start, _)| start.is_trusted(model))
     }
@@ -103,11 +126,13 @@ impl Sight {
             best = best.or(seek(Look::in_light(&model.tools, factor)), model);
         }
         let learnt = best.found.as_ref().map(|(start, frame)| Look::seen(model, frame, &photo, &start.poses));
-        let Search { look, found } = match learnt {
-            Ok(look) if best.is_trusted(model) => Search { look, ..best },
-            Ok(look) => best.or(seek(look), model),
-            Err(_) => best,
-        };
+        if let Ok(look) = learnt {
+            best = best.again(model, view, &photo, look.clone());
+            if !best.is_trusted(model) {
+                best = best.or(seek(look), model);
+            }
+        }
+        let Search { look, found } = best;
         let shot = Shot { photo, look };
         let seen = |frame: &RgbImage| {
             let frame = Levels::of(frame, &shot.photo, &shot.look);
