@@ -3,7 +3,7 @@ use crate::{
     detect::regions,
     levels::{Levels, Photo},
     look::{Look, Shot},
-    refine::{FINE, Refined, Scratch, refine},
+    refine::Refined,
     tracker::TrackError,
     view_model::ViewModel,
 };
@@ -32,10 +32,14 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Whether no other need be sought. What one colour explains as well may be an arm, even if a tool that is followed may look so.
+    /// Whether no other need be sought.
     fn is_trusted(&self, model: &ViewModel) -> bool {
+        /// What one colour explains better may be an arm.
+        const MIN_STRUCTURED: f64 = 0.0;
         self.poses.iter().all(|found| {
-            found.structured >= 0.0 && model.is_trusted(found) && model.accepts(found, &model.settings)
+            found.structured >= MIN_STRUCTURED
+                && model.is_trusted(found)
+                && model.accepts(found, &model.settings)
         })
     }
 
@@ -81,23 +85,6 @@ impl Search {
         Self { look: shot.look, found: best.ok_or(nothing) }
     }
 
-    /// The same start as another look shows it: with gloves known an arm is no tool any more.
-    fn again(self, model: &ViewModel, view: &ClipView, photo: &Arc<Photo>, look: Look) -> Self {
-        let shot = Shot { photo: photo.clone(), look };
-        let found = self.found.map(|(start, _)| {
-            let levels = Levels::of(&view.frames[start.frame], photo, &shot.look);
-            let mut scratch = Scratch::default();
-            let tools = start.poses.into_iter().enumerate();
-            let poses = tools.map(|(tool, pose)| {
-                let scene = model.scene(tool, &levels, &shot);
-                let unseen = Refined { explained: f64::NEG_INFINITY, ..pose.clone() };
-                refine(&scene, &pose.pose, &FINE[..1], None, &mut scratch).unwrap_or(unseen)
-            });
-            (Start { frame: start.frame, poses: poses.collect() }, levels)
-        });
-        Self { look: shot.look, found }
-    }
-
     fn is_trusted(&self, model: &ViewModel) -> bool {
         self.found.as_ref().is_ok_and(|(start, _)| start.is_trusted(model))
     }
@@ -126,13 +113,11 @@ impl Sight {
             best = best.or(seek(Look::in_light(&model.tools, factor)), model);
         }
         let learnt = best.found.as_ref().map(|(start, frame)| Look::seen(model, frame, &photo, &start.poses));
-        if let Ok(look) = learnt {
-            best = best.again(model, view, &photo, look.clone());
-            if !best.is_trusted(model) {
-                best = best.or(seek(look), model);
-            }
-        }
-        let Search { look, found } = best;
+        let Search { look, found } = match learnt {
+            Ok(look) if best.is_trusted(model) => Search { look, ..best },
+            Ok(look) => best.or(seek(look), model),
+            Err(_) => best,
+        };
         let shot = Shot { photo, look };
         let seen = |frame: &RgbImage| {
             let frame = Levels::of(frame, &shot.photo, &shot.look);
