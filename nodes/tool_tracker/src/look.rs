@@ -29,6 +29,8 @@ pub(crate) struct Look {
     shown: Vec<Pixel>,
     /// The colours of hands and of what else came with them; none before they were seen.
     hands: Option<Colours>,
+    /// Whether all tools have print, by which they are told from gloves in one of their colours.
+    has_print: bool,
 }
 
 /// What may be before a tool.
@@ -95,7 +97,8 @@ impl Look {
                 palette.push(*colour);
             }
         }
-        Self { light, palette, printed, shown, hands }
+        let has_print = tools.iter().all(has_print);
+        Self { light, palette, printed, shown, hands, has_print }
     }
 
     /// The look of a clip as one of its frames shows it, in which all tools are found.
@@ -165,7 +168,7 @@ impl Look {
         if squared <= SHADE_CHANGED * SHADE_CHANGED {
             Cover::Nothing
         } else if !self.is_hand(seen) {
-            if self.came_with_tools(seen) { Cover::Glove } else { Cover::Nothing }
+            if self.has_print && self.came_with_tools(seen) { Cover::Glove } else { Cover::Nothing }
         } else if change_squared(seen, before.map(f32::from)) <= CHANGED * CHANGED {
             Cover::Shade
         } else {
@@ -216,6 +219,13 @@ impl Colours {
         };
         Self((0..counts.len()).map(share).collect())
     }
+}
+
+/// Whether what is tracked of a tool is of more than one colour.
+fn has_print(tool: &ToolModel) -> bool {
+    let mut colours = tool.facets.list().iter().map(facet_colour);
+    let first = colours.next();
+    colours.any(|colour| first.is_some_and(|first| distance(first, colour) > UNLIKE_PRINTED))
 }
 
 #[inline]

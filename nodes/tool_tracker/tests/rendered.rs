@@ -147,6 +147,27 @@ fn no_arm_is_taken_for_a_tool_that_has_left() {
 }
 
 /// A tool that leaves: frames after it are not accepted, whatever they show.
+/// Fingers in white gloves lie over white plates with dark print, and white arms are as large as plates.
+#[test]
+fn a_glove_in_the_plates_colour_hides_no_plate_and_is_none() {
+    let task = task();
+    let dream = render_at(&task, 1158, Level::Hard, |_, _| true).unwrap();
+    for view in View::ALL {
+        let clip_view = dream.clip.view(view);
+        let tracker = ViewTracker::new(clip_view, tools(&task), TrackerSettings::default()).unwrap();
+        let right = &tracker.track().unwrap()[1];
+        let accepted = right.poses.iter().filter(|pose| pose.frame >= 4 && pose.status == Status::Accepted);
+        let errors: Vec<[f64; 3]> = accepted
+            .map(|pose| error(&pose.camera_from_tool, &truth(&dream, clip_view, "right", pose.frame)))
+            .collect();
+        // The views disagree in depth and rotation, as those of a real dream.
+        let is_right = |[across_m, along_m, turn_rad]: &[f64; 3]| {
+            *across_m < 0.01 && *along_m < 0.05 && *turn_rad < 0.15
+        };
+        assert!(errors.len() >= 7 && errors.iter().all(is_right), "{view}: {errors:.3?}");
+    }
+}
+
 #[test]
 fn frames_without_the_tool_are_not_accepted() {
     let task = task();
