@@ -143,8 +143,8 @@ impl Level {
         crop(&self.rgb, self.width, window, out, |pixel| pixel);
     }
 
-    /// Copies which of a window's pixels count: inside the image and not set in `mask`, one of this level's; none of them if that
-    /// is empty.
+    /// Copies which of a window's pixels count: inside the image and not set in `mask`, one of this level's. An empty one
+    /// masks nothing.
     pub fn crop_valid(&self, window: Window, mask: &[bool], out: &mut Vec<bool>) {
         out.clear();
         out.resize(window.width * window.height, false);

@@ -223,9 +223,11 @@ impl Colours {
 
 /// Whether what is tracked of a tool is of more than one colour.
 fn has_print(tool: &ToolModel) -> bool {
+    /// Colours that are nearer count as one, levels.
+    const ONE_COLOUR: f32 = 60.0;
     let mut colours = tool.facets.list().iter().map(facet_colour);
     let first = colours.next();
-    colours.any(|colour| first.is_some_and(|first| distance(first, colour) > UNLIKE_PRINTED))
+    colours.any(|colour| first.is_some_and(|first| distance(first, colour) > ONE_COLOUR))
 }
 
 #[inline]

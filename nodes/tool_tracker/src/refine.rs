@@ -100,7 +100,7 @@ const MAX_SHIFT_M: f64 = 0.02;
 /// Smaller steps end a stage.
 const SETTLED_RAD: f64 = 1e-4;
 const SETTLED_M: f64 = 3e-5;
-/// Where a glove of the tool's colours may be, a pixel this far from the tool's colour there is the glove's, levels.
+/// What is farther than this from the drawing is unlike it, levels.
 const UNLIKE_DRAWN: f32 = 45.0;
 /// Neighbouring pixels err together (the mesh, the light, the dream's softness), so that far fewer count than
 /// there are. Set so that the stated covariance fits the errors on rendered dreams.
@@ -208,6 +208,8 @@ fn descend(
         let surroundings = drawing.area.grown(surround + 1, width, height);
         let area = surroundings.grown(reach, width, height);
         drawing.paint(&appearance.colours, background, width, area, painted);
+        // Where a glove may be that has a colour of the tool: what is unlike the drawing is the glove's, and what is like it
+        // may be either's.
         silent.fill(false);
         for at in drawing.area.rows(width).flatten().filter(|at| !bare[*at] && drawing.coverage[*at] > 0) {
             let seen = sharp[at].map(f32::from);
