@@ -3,7 +3,7 @@ use image::RgbImage;
 
 /// How far a hand's mask is eroded, so that specks go, and a glove's, so that print in its colour goes, pixels.
 const SPECK_PX: usize = 1;
-const PRINT_PX: usize = 2;
+const PRINT_PX: usize = 3;
 /// How much farther a mask reaches than what it covers, pixels.
 const MARGIN_PX: usize = 2;
 
