@@ -8,7 +8,7 @@ const PRINT_PX: usize = 3;
 const MARGIN_PX: usize = 2;
 
 /// Which pixels show what may be before a tool, row by row, each opened and dilated.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Masks {
     /// Hands and what came with them.
     pub hands: Vec<bool>,
@@ -20,28 +20,26 @@ pub(crate) struct Masks {
 
 /// Returns what a frame after a photo shows before the tools.
 pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Masks {
-    let (w, h) = (image.width() as usize, image.height() as usize);
+    let size = [image.width(), image.height()].map(|length| length as usize);
     let pixels = image.as_raw().as_chunks().0.iter().zip(photo);
     let covers: Vec<Cover> = pixels.map(|(pixel, before)| look.covers(*pixel, *before)).collect();
-    let hands = opened(covers.iter().map(|cover| *cover == Cover::Hand).collect(), w, h, SPECK_PX);
+    let hands = opened(&covers, size, SPECK_PX, |cover| cover == Cover::Hand);
     let shades = match covers.contains(&Cover::Shade) {
-        true => {
-            let may_be_hands = covers.iter().map(|cover| matches!(cover, Cover::Hand | Cover::Shade));
-            opened(may_be_hands.collect(), w, h, SPECK_PX)
-        }
+        true => opened(&covers, size, SPECK_PX, |cover| matches!(cover, Cover::Hand | Cover::Shade)),
         false => hands.clone(),
     };
     let gloves = match covers.contains(&Cover::Glove) {
-        true => opened(covers.iter().map(|cover| *cover == Cover::Glove).collect(), w, h, PRINT_PX),
+        true => opened(&covers, size, PRINT_PX, |cover| cover == Cover::Glove),
         false => Vec::new(),
     };
     Masks { hands, shades, gloves }
 }
 
-/// Eroded by `radius` pixels and dilated by as much, so that what is thinner goes, and dilated by the margin.
-fn opened(mut mask: Vec<bool>, w: usize, h: usize, radius: usize) -> Vec<bool> {
+/// The pixels that are `meant`, eroded by `radius` pixels and dilated by as much, so that what is thinner goes, and dilated by
+/// the margin.
+fn opened(covers: &[Cover], [w, h]: [usize; 2], radius: usize, meant: impl Fn(Cover) -> bool) -> Vec<bool> {
     let mut scratch = Vec::new();
-    mask.iter_mut().for_each(|hand| *hand = !*hand);
+    let mut mask: Vec<bool> = covers.iter().map(|cover| !meant(*cover)).collect();
     dilate(&mut mask, w, h, radius, &mut scratch);
     mask.iter_mut().for_each(|hand| *hand = !*hand);
     dilate(&mut mask, w, h, radius + MARGIN_PX, &mut scratch);

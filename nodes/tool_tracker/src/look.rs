@@ -3,6 +3,7 @@ use crate::{
     levels::{Levels, Photo, Scale},
     pixel::{Pixel, change_squared, distance},
     refine::Refined,
+    region::SAME_COLOUR,
     synthesis::Synthesis,
     view_model::ViewModel,
 };
@@ -223,11 +224,9 @@ impl Colours {
 
 /// Whether what is tracked of a tool is of more than one colour.
 fn has_print(tool: &ToolModel) -> bool {
-    /// Colours that are nearer count as one, levels.
-    const ONE_COLOUR: f32 = 60.0;
     let mut colours = tool.facets.list().iter().map(facet_colour);
     let first = colours.next();
-    colours.any(|colour| first.is_some_and(|first| distance(first, colour) > ONE_COLOUR))
+    colours.any(|colour| first.is_some_and(|first| distance(first, colour) > SAME_COLOUR))
 }
 
 #[inline]

@@ -182,7 +182,6 @@ fn descend(
     level.crop_valid(window, &level.masks.hands, beside);
     level.crop_valid(window, &level.masks.shades, before);
     level.crop_valid(window, &level.masks.gloves, bare);
-    silent.resize(width * height, false);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
     image.clear();
     image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
@@ -210,7 +209,8 @@ fn descend(
         drawing.paint(&appearance.colours, background, width, area, painted);
         // Where a glove may be that has a colour of the tool: what is unlike the drawing is the glove's, and what is like it
         // may be either's.
-        silent.fill(false);
+        silent.clear();
+        silent.resize(width * height, false);
         for at in drawing.area.rows(width).flatten().filter(|at| !bare[*at] && drawing.coverage[*at] > 0) {
             let seen = sharp[at].map(f32::from);
             if distance(painted[at], seen) > UNLIKE_DRAWN {

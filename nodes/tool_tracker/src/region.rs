@@ -8,7 +8,7 @@ const CHANGED: f32 = 30.0;
 /// How far a picture's colour may lie from a printed one, one standard deviation, levels.
 const COLOUR_SPREAD: f32 = 40.0;
 /// Printed colours that are nearer than this count as one, levels.
-const SAME_COLOUR: f32 = 60.0;
+pub(crate) const SAME_COLOUR: f32 = 60.0;
 /// How much more of a square a colour may fill than its equal part; and how much of a square a tool fills.
 const COLOUR_SLACK: f32 = 0.1;
 const FILLED: f32 = 0.6;

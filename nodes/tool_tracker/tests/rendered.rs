@@ -146,7 +146,6 @@ fn no_arm_is_taken_for_a_tool_that_has_left() {
     }
 }
 
-/// A tool that leaves: frames after it are not accepted, whatever they show.
 /// Fingers in white gloves lie over white plates with dark print, and white arms are as large as plates.
 #[test]
 fn a_glove_in_the_plates_colour_hides_no_plate_and_is_none() {
@@ -168,6 +167,7 @@ fn a_glove_in_the_plates_colour_hides_no_plate_and_is_none() {
     }
 }
 
+/// A tool that leaves: frames after it are not accepted, whatever they show.
 #[test]
 fn frames_without_the_tool_are_not_accepted() {
     let task = task();
