@@ -1,5 +1,4 @@
 use crate::look::{Cover, Look};
-use image::RgbImage;
 
 /// How far a hand's mask is eroded, so that specks go, and a glove's, so that print in its colour goes, pixels.
 const SPECK_PX: usize = 1;
@@ -18,11 +17,11 @@ pub(crate) struct Masks {
     pub gloves: Vec<bool>,
 }
 
-/// Returns what a frame after a photo shows before the tools.
-pub(crate) fn hand_masks(image: &RgbImage, photo: &[[u8; 4]], look: &Look) -> Masks {
-    let size = [image.width(), image.height()].map(|length| length as usize);
-    let pixels = image.as_raw().as_chunks().0.iter().zip(photo);
-    let covers: Vec<Cover> = pixels.map(|(pixel, before)| look.covers(*pixel, *before)).collect();
+/// Returns what a frame of `width` columns after a photo shows before the tools.
+pub(crate) fn hand_masks(frame: &[[u8; 4]], photo: &[[u8; 4]], width: usize, look: &Look) -> Masks {
+    let size = [width, frame.len() / width];
+    let covers: Vec<Cover> =
+        frame.iter().zip(photo).map(|(pixel, before)| look.covers(*pixel, *before)).collect();
     let hands = opened(&covers, size, SPECK_PX, |cover| cover == Cover::Hand);
     let shades = match covers.contains(&Cover::Shade) {
         true => opened(&covers, size, SPECK_PX, |cover| matches!(cover, Cover::Hand | Cover::Shade)),
@@ -69,14 +68,13 @@ mod tests {
 
     #[test]
     fn a_patch_of_skin_is_found_and_a_speck_is_not() {
-        let mut image = RgbImage::from_pixel(40, 40, image::Rgb([20, 25, 30]));
+        let table = [20, 25, 30, 0];
+        let mut frame = [table; 1600];
         for y in 10..20 {
-            for x in 10..20 {
-                image.put_pixel(x, y, image::Rgb([200, 150, 130]));
-            }
+            frame[y * 40 + 10..y * 40 + 20].fill([200, 150, 130, 0]);
         }
-        image.put_pixel(30, 30, image::Rgb([200, 150, 130]));
-        let mask = hand_masks(&image, &[[20, 25, 30, 0]; 1600], &Look::plain(&[])).hands;
+        frame[30 * 40 + 30] = [200, 150, 130, 0];
+        let mask = hand_masks(&frame, &[table; 1600], 40, &Look::plain(&[])).hands;
         assert!(mask[15 * 40 + 15]);
         assert!(!mask[30 * 40 + 30]);
         assert!(!mask[5 * 40 + 30]);

@@ -35,7 +35,7 @@ impl Photo {
     pub fn of(image: &RgbImage) -> Self {
         let nothing = vec![false; (image.width() * image.height()) as usize];
         let masks = Masks { hands: nothing.clone(), shades: nothing, gloves: Vec::new() };
-        let levels = Levels::with_hands(image, masks);
+        let levels = Levels::with_hands(colours(image), image.width() as usize, masks);
         let mut scratch = Vec::new();
         let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
             let level = levels.at(scale);
@@ -81,16 +81,14 @@ impl Scale {
 impl Levels {
     /// The levels of a frame after a photo of the same size, and what it shows of hands: nothing that has the tools' colours.
     pub fn of(image: &RgbImage, photo: &Photo, look: &Look) -> Self {
-        Self::with_hands(image, hand_masks(image, &photo.levels.at(Scale::Full).rgb, look))
+        let before = photo.levels.at(Scale::Full);
+        let rgb = colours(image);
+        let masks = hand_masks(&rgb, &before.rgb, before.width, look);
+        Self::with_hands(rgb, before.width, masks)
     }
 
-    fn with_hands(image: &RgbImage, masks: Masks) -> Self {
-        let full = Level {
-            width: image.width() as usize,
-            height: image.height() as usize,
-            rgb: image.as_raw().as_chunks().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect(),
-            masks,
-        };
+    fn with_hands(rgb: Vec<[u8; 4]>, width: usize, masks: Masks) -> Self {
+        let full = Level { width, height: rgb.len() / width, rgb, masks };
         let half = full.halved();
         let quarter = half.halved();
         Self([full, half, quarter])
@@ -104,6 +102,11 @@ impl Levels {
             Scale::Quarter => quarter,
         }
     }
+}
+
+/// A picture's pixels, each with a fourth value that is 0.
+fn colours(image: &RgbImage) -> Vec<[u8; 4]> {
+    image.as_raw().as_chunks().0.iter().map(|&[r, g, b]| [r, g, b, 0]).collect()
 }
 
 impl Level {

@@ -1,7 +1,7 @@
 use crate::{
     appearance::{Appearance, facet_colour},
     levels::{Levels, Photo, Scale},
-    pixel::{Pixel, change_squared, distance},
+    pixel::{Pixel, change_squared, difference, distance, norm_squared},
     refine::Refined,
     region::SAME_COLOUR,
     synthesis::Synthesis,
@@ -149,9 +149,8 @@ impl Look {
         let mut counts = vec![0f32; BINS * BINS * BINS];
         let mut count = 0;
         for (at, outline) in outlines.iter().enumerate() {
-            let seen = level.colour(at);
-            if !outline && change_squared(seen, before.colour(at)) > CHANGED * CHANGED {
-                counts[bin(seen)] += 1.0;
+            if !outline && change_squared(level.colour(at), before.colour(at)) > CHANGED * CHANGED {
+                counts[bin(level.rgb[at])] += 1.0;
                 count += 1;
             }
         }
@@ -161,28 +160,30 @@ impl Look {
 
     /// What a pixel shows before the tools.
     #[inline]
-    pub fn covers(&self, seen: [u8; 3], before: [u8; 4]) -> Cover {
+    pub fn covers(&self, seen: [u8; 4], before: [u8; 4]) -> Cover {
         let difference = |channel: usize| i32::from(seen[channel]) - i32::from(before[channel]);
         let squared: i32 = (0..3).map(|channel| difference(channel).pow(2)).sum();
-        let [r, g, b] = seen.map(f32::from);
-        let seen = [r, g, b, 0.0];
         if squared <= SHADE_CHANGED * SHADE_CHANGED {
-            Cover::Nothing
-        } else if !self.is_hand(seen) {
-            if self.has_print && self.came_with_tools(seen) { Cover::Glove } else { Cover::Nothing }
-        } else if change_squared(seen, before.map(f32::from)) <= CHANGED * CHANGED {
-            Cover::Shade
+            return Cover::Nothing;
+        }
+        if self.is_hand(seen) {
+            let is_shade = change_squared(seen.map(f32::from), before.map(f32::from)) <= CHANGED * CHANGED;
+            if is_shade { Cover::Shade } else { Cover::Hand }
+        } else if self.has_print && self.came_with_tools(seen) {
+            Cover::Glove
         } else {
-            Cover::Hand
+            Cover::Nothing
         }
     }
 
     /// Whether a colour is that of a hand, or of something else that came with the tools.
-    fn is_hand(&self, seen: Pixel) -> bool {
-        let unlike =
-            |colours: &[Pixel], levels: f32| colours.iter().all(|colour| distance(*colour, seen) > levels);
-        let is_skin = self.is_skin(seen) && unlike(&self.palette, OF_TOOL);
-        is_skin
+    #[inline]
+    fn is_hand(&self, seen: [u8; 4]) -> bool {
+        let colour = seen.map(f32::from);
+        let unlike = |colours: &[Pixel], levels: f32| {
+            colours.iter().all(|other| norm_squared(difference(*other, colour)) > levels * levels)
+        };
+        self.is_skin(colour) && unlike(&self.palette, OF_TOOL)
             || self.came_with_tools(seen)
                 && unlike(&self.palette, UNLIKE_PRINTED)
                 && unlike(&self.shown, UNLIKE_SHOWN)
@@ -190,7 +191,7 @@ impl Look {
 
     /// Whether a colour is common in what came with the tools, hands or gloves.
     #[inline]
-    pub fn came_with_tools(&self, seen: Pixel) -> bool {
+    pub fn came_with_tools(&self, seen: [u8; 4]) -> bool {
         self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
     }
 
@@ -230,9 +231,9 @@ fn has_print(tool: &ToolModel) -> bool {
 }
 
 #[inline]
-fn bin(colour: Pixel) -> usize {
-    let part = |level: f32| level as usize / BIN;
-    (part(colour[0]) * BINS + part(colour[1])) * BINS + part(colour[2])
+fn bin([r, g, b, _]: [u8; 4]) -> usize {
+    let [r, g, b] = [r, g, b].map(|level| usize::from(level) / BIN);
+    (r * BINS + g) * BINS + b
 }
 
 /// The light in which facets (printed colour, colour seen, pixels) are seen so.
@@ -274,21 +275,25 @@ mod tests {
         Look { palette: PRINT.into(), ..Look::plain(&[]) }
     }
 
+    fn levels(colour: Pixel) -> [u8; 4] {
+        colour.map(|level| level.round() as u8)
+    }
+
     #[test]
     fn skin_of_all_tones_is_a_hand_and_print_is_not() {
-        for skin in [[222.0, 184.0, 168.0], [198.0, 150.0, 122.0], [150.0, 104.0, 78.0], [92.0, 62.0, 48.0]] {
-            let [r, g, b] = skin;
-            assert!(look().is_hand([r, g, b, 0.0]), "{skin:?}");
-            assert!(!Look { palette: vec![[r + 9.0, g, b, 0.0]], ..look() }.is_hand([r, g, b, 0.0]));
+        for skin in [[222, 184, 168, 0], [198, 150, 122, 0], [150, 104, 78, 0], [92, 62, 48, 0]] {
+            assert!(look().is_hand(skin), "{skin:?}");
+            let [r, g, b, _] = skin.map(f32::from);
+            assert!(!Look { palette: vec![[r + 9.0, g, b, 0.0]], ..look() }.is_hand(skin));
         }
         for colour in PRINT {
-            assert!(!look().is_hand(colour), "{colour:?}");
+            assert!(!look().is_hand(levels(colour)), "{colour:?}");
         }
     }
 
     #[test]
     fn on_a_table_of_its_colour_a_hand_may_be_a_shade() {
-        let covers = |before: [u8; 4]| look().covers([150, 104, 78], before);
+        let covers = |before: [u8; 4]| look().covers([150, 104, 78, 0], before);
         assert_eq!(covers([120, 122, 124, 0]), Cover::Hand);
         assert_eq!(covers([150, 104, 78, 0]), Cover::Nothing);
         assert_eq!(covers([158, 110, 84, 0]), Cover::Nothing, "noise");
@@ -298,31 +303,30 @@ mod tests {
     #[test]
     fn in_tinted_light_skin_is_still_skin() {
         let light = [0.76, 1.0, 1.15, 0.0];
-        let seen: Pixel = std::array::from_fn(|c| light[c] * [150.0, 104.0, 78.0, 0.0][c]);
+        let seen = levels(std::array::from_fn(|c| light[c] * [150.0, 104.0, 78.0, 0.0][c]));
         assert!(!look().is_hand(seen));
         assert!(Look { light, ..look() }.is_hand(seen));
     }
 
     #[test]
     fn a_glove_is_learnt_from_what_came_with_the_tools() {
-        let glove = [40.0, 170.0, 60.0, 0.0];
+        let (glove, print) = ([40, 170, 60, 0], levels(PRINT[0]));
         let mut counts = vec![0.0; BINS * BINS * BINS];
         counts[bin(glove)] = 300.0;
-        counts[bin(PRINT[0])] = 700.0;
+        counts[bin(print)] = 700.0;
         let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
         assert!(!look().is_hand(glove) && learnt.is_hand(glove));
-        assert!(!learnt.is_hand(PRINT[0]), "print is the tool's, however much of it is seen elsewhere");
+        assert!(!learnt.is_hand(print), "print is the tool's, however much of it is seen elsewhere");
         assert!(!Look { shown: vec![[50.0, 160.0, 70.0, 0.0]], ..learnt }.is_hand(glove));
     }
 
     #[test]
     fn a_glove_in_the_colour_of_print_may_be_either() {
         let mut counts = vec![0.0; BINS * BINS * BINS];
-        counts[bin(PRINT[1])] = 500.0;
-        counts[bin([150.0, 104.0, 78.0, 0.0])] = 500.0;
+        counts[bin(levels(PRINT[1]))] = 500.0;
+        counts[bin([150, 104, 78, 0])] = 500.0;
         let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
-        let covers =
-            |look: &Look, seen: Pixel| look.covers([seen[0] as u8, seen[1] as u8, seen[2] as u8], [90; 4]);
+        let covers = |look: &Look, seen: Pixel| look.covers(levels(seen), [90; 4]);
         assert_eq!(covers(&learnt, PRINT[1]), Cover::Glove);
         assert_eq!(covers(&learnt, PRINT[0]), Cover::Nothing, "no hand had that colour");
         assert_eq!(covers(&look(), PRINT[1]), Cover::Nothing, "no hand was seen");

@@ -212,11 +212,10 @@ fn descend(
         silent.clear();
         silent.resize(width * height, false);
         for at in drawing.area.rows(width).flatten().filter(|at| !bare[*at] && drawing.coverage[*at] > 0) {
-            let seen = sharp[at].map(f32::from);
-            if distance(painted[at], seen) > UNLIKE_DRAWN {
+            if distance(painted[at], sharp[at].map(f32::from)) > UNLIKE_DRAWN {
                 valid[at] = false;
             } else {
-                silent[at] = scene.shot.look.came_with_tools(seen);
+                silent[at] = scene.shot.look.came_with_tools(sharp[at]);
             }
         }
         blur(painted, width, area, stage.sigma_px, blurred);

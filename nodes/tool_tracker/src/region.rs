@@ -12,6 +12,8 @@ pub(crate) const SAME_COLOUR: f32 = 60.0;
 /// How much more of a square a colour may fill than its equal part; and how much of a square a tool fills.
 const COLOUR_SLACK: f32 = 0.1;
 const FILLED: f32 = 0.6;
+/// A square that is filled less shows no tool.
+const LEAST_FILLED: f32 = 0.15;
 /// Bins of the photo's histogram along each channel.
 const BINS: usize = 8;
 
@@ -20,7 +22,9 @@ pub(crate) struct Likeness {
     width: usize,
     /// 0 to 1 a pixel: it changed, it is no hand, and its colour is likelier under the tools' colours than in the photo.
     of_tool: Vec<f32>,
-    /// For each colour of the tools the part of `of_tool` in the pixels that have it, summed from the upper left.
+    /// `of_tool` summed from the upper left.
+    sum: Vec<f32>,
+    /// For each colour of the tools the same of the pixels that have it.
     sums: Vec<Vec<f32>>,
 }
 
@@ -52,8 +56,15 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
         of_tool[at] = under_tool / (under_tool + histogram[bin(pixel)]);
         of_colour[colour][at] = of_tool[at];
     }
-    let sums = of_colour.iter().map(|values| integral(values, frame.width)).collect();
-    Likeness { width: frame.width, of_tool, sums }
+    Likeness::new(frame.width, of_tool, &of_colour)
+}
+
+impl Likeness {
+    fn new(width: usize, of_tool: Vec<f32>, of_colour: &[Vec<f32>]) -> Self {
+        let sum = integral(&of_tool, width);
+        let sums = of_colour.iter().map(|values| integral(values, width)).collect();
+        Self { width, of_tool, sum, sums }
+    }
 }
 
 fn bin(pixel: &[u8; 4]) -> usize {
@@ -70,20 +81,23 @@ pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[
     let reach = radius_px.ceil() as i32;
     let area = (2.0 * radius_px).powi(2);
     let most_of_a_colour = area * (1.0 / likeness.sums.len().max(1) as f32 + COLOUR_SLACK).min(1.0) * FILLED;
-    let box_sum = |x: i32, y: i32| -> f32 {
-        let clamp = |v: i32, end: usize| v.clamp(0, end as i32) as usize;
+    let clamp = |v: i32, end: usize| v.clamp(0, end as i32) as usize;
+    let least = LEAST_FILLED * area;
+    let in_square = |x: i32, y: i32| -> Option<f32> {
         let (x0, x1) = (clamp(x - reach, width), clamp(x + reach + 1, width));
         let (y0, y1) = (clamp(y - reach, height), clamp(y + reach + 1, height));
-        let of_colour = |sums: &Vec<f32>| {
+        let sum = |sums: &[f32]| {
             let at = |x: usize, y: usize| sums[y * (width + 1) + x];
-            (at(x1, y1) + at(x0, y0) - at(x1, y0) - at(x0, y1)).min(most_of_a_colour)
+            at(x1, y1) + at(x0, y0) - at(x1, y0) - at(x0, y1)
         };
-        likeness.sums.iter().map(of_colour).sum()
+        // Most squares hold too little of all colours together.
+        (sum(&likeness.sum) > least)
+            .then(|| likeness.sums.iter().map(|sums| sum(sums).min(most_of_a_colour)).sum())
+            .filter(|filled| *filled > least)
     };
     let mut left: Vec<(f32, i32, i32)> = (0..height as i32)
         .flat_map(|y| (0..width as i32).map(move |x| (x, y)))
-        .map(|(x, y)| (box_sum(x, y), x, y))
-        .filter(|(sum, ..)| *sum > 0.15 * area)
+        .filter_map(|(x, y)| Some((in_square(x, y)?, x, y)))
         .collect();
     left.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)).then(a.1.cmp(&b.1)));
     let mut chosen: Vec<[f32; 2]> = Vec::new();
@@ -147,8 +161,8 @@ mod tests {
                 }
             }
         }
-        let sums = vec![integral(&likeness, width)];
-        let mut found = centres(&Likeness { width, of_tool: likeness, sums }, 9.0, 4);
+        let of_colour = [likeness.clone()];
+        let mut found = centres(&Likeness::new(width, likeness, &of_colour), 9.0, 4);
         found.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!((found[0][0] - 20.0).abs() < 1.0 && (found[1][1] - 20.0).abs() < 1.0, "{found:?}");
@@ -157,7 +171,6 @@ mod tests {
     #[test]
     fn an_unchanged_picture_has_no_centre() {
         let nothing = vec![0.0; 6000];
-        let sums = vec![integral(&nothing, 100)];
-        assert!(centres(&Likeness { width: 100, of_tool: nothing, sums }, 9.0, 4).is_empty());
+        assert!(centres(&Likeness::new(100, nothing.clone(), &[nothing]), 9.0, 4).is_empty());
     }
 }
