@@ -1,6 +1,6 @@
 use crate::{
     pixel::{Area, Pixel, change_squared, difference, dot, half_difference, norm_squared},
-    points::{Motion, Point, Points},
+    points::{Point, Points},
     synthesis::Synthesis,
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
@@ -116,7 +116,6 @@ impl Comparison<'_> {
     ) -> Option<NormalEquations> {
         let Self { image, painted, background, valid, silent, drawing, window, .. } = *self;
         let width = window.width;
-        let motion = Motion::new(self.camera, camera_from_tool);
         let first = [
             (f64::from(window.x_px) - self.camera.cx_px) / self.camera.fx_px,
             (f64::from(window.y_px) - self.camera.cy_px) / self.camera.fy_px,
@@ -124,16 +123,12 @@ impl Comparison<'_> {
         .map(|v| v as f32);
         let step = [1.0 / self.camera.fx_px as f32, 1.0 / self.camera.fy_px as f32];
         points.clear();
-        let mut hessian = [[0f64; 8]; 6];
-        let mut descent = [0f64; 8];
         let (mut energy, mut count) = (0f64, 0u32);
         let (mut inside_sum, mut inside_count) = (0f64, 0u32);
         let (mut gain, mut inside_before, mut inside_after) = (0f64, 0f64, 0f64);
         let (mut colour_sum, mut colour_squares) = ([0f64; 4], 0f64);
         let (mut drawn_sum, mut drawn_squares) = ([0f64; 4], 0f64);
         for y in self.area.y0.max(1)..self.area.y1.min(window.height - 1) {
-            let mut row_hessian = [[0f32; 8]; 6];
-            let mut row_descent = [0f32; 8];
             let (mut row_energy, mut row_inside) = (0f32, 0f32);
             let (mut row_gain, mut row_before, mut row_after) = (0f32, 0f32, 0f32);
             let (mut row_sum, mut row_squares): (Pixel, f32) = ([0.0; 4], 0.0);
@@ -171,7 +166,7 @@ impl Comparison<'_> {
                     row_after += capped;
                     inside_count += 1;
                 }
-                if !MOVES {
+                if !MOVES || (x + y) % self.point_step != 0 {
                     continue;
                 }
                 let along_x = half_difference(painted[at + 1], painted[at - 1]);
@@ -180,27 +175,13 @@ impl Comparison<'_> {
                 if xx + yy < MIN_GRADIENT_SQUARED {
                     continue;
                 }
-                let xy = dot(along_x, along_y);
                 let depth = 1.0 / nearness;
                 let position =
                     [(first[0] + x as f32 * step[0]) * depth, (first[1] + y as f32 * step[1]) * depth, depth];
-                let (du, dv) = motion.of_pixel(position);
                 let weight = weight(squared, self.half_weight);
-                let (xr, yr) = (weight * dot(along_x, missing), weight * dot(along_y, missing));
-                for j in 0..8 {
-                    // Moving the tool by +d moves the drawing by +d: ∂drawing/∂ξ = −∇·∂pixel/∂ξ.
-                    row_descent[j] -= du[j] * xr + dv[j] * yr;
-                }
-                for (i, row) in row_hessian.iter_mut().enumerate() {
-                    let mu = weight * (du[i] * xx + dv[i] * xy);
-                    let mv = weight * (du[i] * xy + dv[i] * yy);
-                    for j in 0..8 {
-                        row[j] += mu * du[j] + mv * dv[j];
-                    }
-                }
-                if (x + y) % self.point_step == 0 {
-                    points.push(Point { position, colour: painted[at], along_x, along_y });
-                }
+                let steepness = [xx, dot(along_x, along_y), yy].map(|product| weight * product);
+                let pull = [along_x, along_y].map(|slope| weight * dot(slope, missing));
+                points.push(Point { position, colour: painted[at], along_x, along_y, steepness, pull });
             }
             energy += f64::from(row_energy);
             inside_sum += f64::from(row_inside);
@@ -211,10 +192,6 @@ impl Comparison<'_> {
             drawn_squares += f64::from(row_drawn_squares);
             inside_before += f64::from(row_before);
             inside_after += f64::from(row_after);
-            for (sum, row) in hessian.iter_mut().zip(row_hessian) {
-                sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(value));
-            }
-            descent.iter_mut().zip(row_descent).for_each(|(sum, value)| *sum += f64::from(value));
         }
         if inside_count < MIN_INSIDE {
             return None;
@@ -227,9 +204,16 @@ impl Comparison<'_> {
         let structure = spread(colour_squares, colour_sum);
         let is_plain = spread(drawn_squares, drawn_sum) < f64::from(inside_count) * PLAIN * PLAIN;
         gain += STRUCTURE_WEIGHT * (structure - inside_after);
+        let (hessian, descent) = if MOVES {
+            let (hessian, descent) = points.equations(self.camera, camera_from_tool);
+            let all = self.point_step as f64;
+            (all * hessian, all * descent)
+        } else {
+            (Matrix6::zeros(), Vector6::zeros())
+        };
         Some(NormalEquations {
-            hessian: Matrix6::from_fn(|i, j| hessian[i][j]),
-            descent: Vector6::from_fn(|i, _| descent[i]),
+            hessian,
+            descent,
             energy: mean.sqrt(),
             residual: inside_sum / f64::from(inside_count),
             gain,

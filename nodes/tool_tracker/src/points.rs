@@ -4,7 +4,7 @@ use crate::{
 };
 use dreamitate_geometry::{PinholeCamera, Pose};
 use dreamitate_render::Window;
-use nalgebra::Vector6;
+use nalgebra::{Matrix6, Vector6};
 use pulp::Arch;
 
 /// A pixel of a drawing as a point in space with its colour and the drawing's slope there.
@@ -16,6 +16,9 @@ pub(crate) struct Point {
     /// Change of colour from one pixel to the next.
     pub along_x: Pixel,
     pub along_y: Pixel,
+    /// Products of these, `xx`, `xy` and `yy`, and of each with what the picture has more than the drawing, all weighted.
+    pub steepness: [f32; 3],
+    pub pull: [f32; 2],
 }
 
 /// Points, by eights: what is done alike with all of them is done with a vector register of them at once.
@@ -28,6 +31,8 @@ pub(crate) struct Points {
 /// A number of each point.
 type Lanes = [f32; LANES];
 const LANES: usize = 8;
+/// Sums of many floats are taken in parts of so many eights, so that none is lost beside a large one.
+const PART: usize = 16;
 
 #[derive(Clone, Copy)]
 struct Eight {
@@ -35,13 +40,22 @@ struct Eight {
     colours: [Pixel; LANES],
     along_x: [Pixel; LANES],
     along_y: [Pixel; LANES],
+    steepness: [Lanes; 3],
+    pull: [Lanes; 2],
 }
 
 impl Eight {
-    /// Any points, at which no division is by 0.
+    /// Any points, at which no division is by 0 and which weigh nothing.
     const BLANK: Self = {
-        let black = [[0.0; 4]; LANES];
-        Self { position: [[1.0; LANES]; 3], colours: black, along_x: black, along_y: black }
+        let (black, nothing) = ([[0.0; 4]; LANES], [0.0; LANES]);
+        Self {
+            position: [[1.0; LANES]; 3],
+            colours: black,
+            along_x: black,
+            along_y: black,
+            steepness: [nothing; 3],
+            pull: [nothing; 2],
+        }
     };
 }
 
@@ -59,7 +73,12 @@ impl Points {
         }
         self.count += 1;
         if let Some(eight) = self.eights.last_mut() {
-            eight.position.iter_mut().zip(point.position).for_each(|(lanes, value)| lanes[lane] = value);
+            let set = |lanes: &mut [Lanes], values: &[f32]| {
+                lanes.iter_mut().zip(values).for_each(|(lanes, value)| lanes[lane] = *value);
+            };
+            set(&mut eight.position, &point.position);
+            set(&mut eight.steepness, &point.steepness);
+            set(&mut eight.pull, &point.pull);
             eight.colours[lane] = point.colour;
             eight.along_x[lane] = point.along_x;
             eight.along_y[lane] = point.along_y;
@@ -69,29 +88,79 @@ impl Points {
 
 /// How pixels move with the tool's pose, in the camera's axes and about the tool's origin.
 #[derive(Clone, Copy)]
-pub(crate) struct Motion {
+struct Motion {
     focal_px: [f32; 2],
     origin: [f32; 3],
 }
 
 impl Motion {
-    pub fn new(camera: &PinholeCamera, camera_from_tool: &Pose) -> Self {
+    fn new(camera: &PinholeCamera, camera_from_tool: &Pose) -> Self {
         let origin = camera_from_tool.translation.vector.cast::<f32>().into();
         Self { focal_px: [camera.fx_px as f32, camera.fy_px as f32], origin }
     }
 
-    /// The pixel's change with a twist of the tool (rotation, translation; two zeros fill the vector
-    /// registers), for a point of the tool: `∂u/∂ξ`, `∂v/∂ξ`.
+    /// The pixel's change with a twist of the tool (rotation, translation) for a point of the tool: `∂u/∂ξ`, `∂v/∂ξ`.
     #[inline(always)]
-    pub fn of_pixel(&self, position: [f32; 3]) -> ([f32; 8], [f32; 8]) {
+    fn of_pixel(&self, position: [f32; 3]) -> [[f32; 6]; 2] {
         let near = 1.0 / position[2];
         let (ux, vy) = (self.focal_px[0] * near, self.focal_px[1] * near);
         let (uz, vz) = (-ux * position[0] * near, -vy * position[1] * near);
         let p: [f32; 3] = std::array::from_fn(|i| position[i] - self.origin[i]);
         // ∂X/∂ω = −[p]×, ∂X/∂v = I.
-        let du = [uz * p[1], ux * p[2] - uz * p[0], -ux * p[1], ux, 0.0, uz, 0.0, 0.0];
-        let dv = [-vy * p[2] + vz * p[1], -vz * p[0], vy * p[0], 0.0, vy, vz, 0.0, 0.0];
-        (du, dv)
+        let du = [uz * p[1], ux * p[2] - uz * p[0], -ux * p[1], ux, 0.0, uz];
+        let dv = [-vy * p[2] + vz * p[1], -vz * p[0], vy * p[0], 0.0, vy, vz];
+        [du, dv]
+    }
+}
+
+impl Points {
+    /// The normal equations at the pose at which the points were drawn: the Hessian, and minus the gradient of half the
+    /// weighted sum of squares.
+    #[inline(always)]
+    pub fn equations(&self, camera: &PinholeCamera, camera_from_tool: &Pose) -> (Matrix6<f64>, Vector6<f64>) {
+        let motion = Motion::new(camera, camera_from_tool);
+        let mut hessian = [[0f64; 6]; 6];
+        let mut descent = [0f64; 6];
+        for part in self.eights.chunks(PART) {
+            let mut part_hessian = [[[0f32; LANES]; 6]; 6];
+            let mut part_descent = [[0f32; LANES]; 6];
+            for Eight { position, steepness, pull, .. } in part {
+                let (mut du, mut dv) = ([[0f32; LANES]; 6], [[0f32; LANES]; 6]);
+                for i in 0..LANES {
+                    let [of_u, of_v] = motion.of_pixel([position[0][i], position[1][i], position[2][i]]);
+                    for j in 0..6 {
+                        (du[j][i], dv[j][i]) = (of_u[j], of_v[j]);
+                    }
+                }
+                // Moving the tool by +d moves the drawing by +d: ∂drawing/∂ξ = −∇·∂pixel/∂ξ.
+                for j in 0..6 {
+                    for i in 0..LANES {
+                        part_descent[j][i] -= du[j][i] * pull[0][i] + dv[j][i] * pull[1][i];
+                    }
+                }
+                for row in 0..6 {
+                    let (mut mu, mut mv) = ([0f32; LANES], [0f32; LANES]);
+                    for i in 0..LANES {
+                        mu[i] = steepness[0][i] * du[row][i] + steepness[1][i] * dv[row][i];
+                        mv[i] = steepness[1][i] * du[row][i] + steepness[2][i] * dv[row][i];
+                    }
+                    for column in row..6 {
+                        for i in 0..LANES {
+                            part_hessian[row][column][i] += mu[i] * du[column][i] + mv[i] * dv[column][i];
+                        }
+                    }
+                }
+            }
+            let sum = |lanes: &Lanes| lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
+            for row in 0..6 {
+                descent[row] += sum(&part_descent[row]);
+                for column in row..6 {
+                    hessian[row][column] += sum(&part_hessian[row][column]);
+                }
+            }
+        }
+        let upper = |i: usize, j: usize| hessian[i.min(j)][i.max(j)];
+        (Matrix6::from_fn(upper), Vector6::from(descent))
     }
 }
 
@@ -134,8 +203,7 @@ impl Picture<'_> {
         let mut descent = [0f64; 6];
         let (mut energy, mut count) = (0f64, 0u32);
         let mut left = points.count;
-        // Sums of many floats are taken in parts, so that none is lost beside a large one.
-        for part in points.eights.chunks(16) {
+        for part in points.eights.chunks(PART) {
             let mut part_descent = [[0f32; LANES]; 6];
             let mut part_energy = 0f32;
             for eight in part {
