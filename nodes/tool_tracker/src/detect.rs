@@ -16,8 +16,8 @@ const COARSE_POSES: usize = 8;
 const MIDDLE_POSES: usize = 4;
 /// Where a pose explains so much of what changed inside its outline, only starts whose gain is so large a part of the best
 /// one's are looked at further.
-const CERTAIN: f64 = 0.85;
-const RIVAL: f64 = 0.9;
+const CERTAIN: f64 = 0.8;
+const RIVAL: f64 = 0.97;
 
 /// The regions of a frame that may show a tool: centres in pixels of the quarter picture.
 pub(crate) fn regions(model: &ViewModel, frame: &Levels, shot: &Shot) -> Vec<[f32; 2]> {
@@ -37,7 +37,13 @@ pub(crate) fn detect(
     scratch: &mut Scratch,
 ) -> Option<Refined> {
     let starts = bank.best_poses(scene, region, BANK_POSES);
-    let mut kept = best_coarse(scene, &starts, COARSE_POSES, MIDDLE_POSES, scratch);
+    let mut kept: Vec<Refined> =
+        starts.iter().filter_map(|pose| refine(scene, pose, &[GLANCE], None, scratch)).collect();
+    kept.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    kept.truncate(COARSE_POSES);
+    let mut kept: Vec<Refined> =
+        kept.iter().filter_map(|found| refine(scene, &found.pose, &[COARSE], None, scratch)).collect();
+    keep_best(&mut kept, MIDDLE_POSES);
     let turned: Vec<Pose> = kept.iter().map(|found| half_turned(scene.tool, &found.pose)).collect();
     let leaning = kept.iter().map(|found| &found.pose).chain(&turned).map(|pose| leaning(scene.tool, pose));
     let look_alikes: Vec<Pose> = leaning.chain(turned.iter().copied()).collect();
@@ -59,41 +65,23 @@ fn leaning(tool: &ToolModel, camera_from_tool: &Pose) -> Pose {
     Pose::from_parts(camera_from_tool.translation, lean * lean * camera_from_tool.rotation)
 }
 
-/// Refines several starts in the quarter-size picture, the best `go_on` of them in the half-size one, and the
-/// best of those in full.
+/// Refines several starts near a pose in the quarter-size picture, the best `go_on` of them in the half-size one, and the best
+/// of those in its sharper one.
 pub(crate) fn descend_all(
     scene: &Scene<'_>,
     starts: &[Pose],
-    glances: usize,
     go_on: usize,
     scratch: &mut Scratch,
 ) -> Option<Refined> {
-    let mut kept = best_coarse(scene, starts, glances, go_on, scratch);
+    let mut kept: Vec<Refined> =
+        starts.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)).collect();
+    keep_best(&mut kept, go_on);
     // A tool that turns fast may have come to lean the other way since.
     let other = kept
         .first()
         .and_then(|found| refine(scene, &leaning(scene.tool, &found.pose), &[COARSE], None, scratch));
     kept.extend(other);
     best_fine(scene, kept, go_on + 1, scratch)
-}
-
-/// Looks at the starts in the quarter-size picture and refines the best `glances` of them there; the best `go_on` of
-/// those.
-fn best_coarse(
-    scene: &Scene<'_>,
-    starts: &[Pose],
-    glances: usize,
-    go_on: usize,
-    scratch: &mut Scratch,
-) -> Vec<Refined> {
-    let mut kept: Vec<Refined> =
-        starts.iter().filter_map(|pose| refine(scene, pose, &[GLANCE], None, scratch)).collect();
-    kept.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    kept.truncate(glances);
-    let mut kept: Vec<Refined> =
-        kept.iter().filter_map(|r| refine(scene, &r.pose, &[COARSE], None, scratch)).collect();
-    keep_best(&mut kept, go_on);
-    kept
 }
 
 /// Refines the best `go_on` poses in the half-size picture, and the best of those in its sharper one.

@@ -8,8 +8,7 @@ use crate::{
 use dreamitate_geometry::Pose;
 use dreamitate_track::{Status, TrackedPose};
 
-/// Guesses from the frame before that are looked at, and at how many of them more closely.
-const GLANCED: usize = 3;
+/// Guesses from the frame before that are looked at more closely.
 const GUESSES: usize = 2;
 /// How far a tool may move between frames, metres, and how many regions within that are looked at.
 const REACH_M: f64 = 0.35;
@@ -38,7 +37,7 @@ impl Follower {
     ) -> TrackedPose {
         let scene = model.scene(self.tool, frame, shot);
         let near = nearest_regions(model, &self.last[0], regions);
-        let mut found = descend_all(&scene, &self.guesses(model, &near), GLANCED, GUESSES, scratch);
+        let mut found = descend_all(&scene, &self.guesses(model, &near), GUESSES, scratch);
         if !found.as_ref().is_some_and(|found| model.is_trusted(found)) {
             let again = near.iter().filter_map(|at| detect(&scene, model.bank(self.tool), *at, scratch));
             found = found.into_iter().chain(again).max_by(|a, b| a.gain.total_cmp(&b.gain));

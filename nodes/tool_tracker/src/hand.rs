@@ -45,20 +45,23 @@ fn opened(covers: &[Cover], [w, h]: [usize; 2], radius: usize, meant: impl Fn(Co
     mask
 }
 
-/// Dilates by a square of `2·radius + 1` pixels.
+/// Dilates by a square of `2·radius + 1` pixels: what has grown by as much is shifted by one more and laid over itself.
 fn dilate(mask: &mut [bool], w: usize, h: usize, radius: usize, scratch: &mut Vec<bool>) {
-    scratch.clear();
-    scratch.extend_from_slice(mask);
-    for (row, out) in scratch.chunks_exact(w).zip(mask.chunks_exact_mut(w)) {
-        for shift in 1..=radius.min(w) {
-            out[shift..].iter_mut().zip(row).for_each(|(out, near)| *out |= near);
-            out.iter_mut().zip(&row[shift..]).for_each(|(out, near)| *out |= near);
+    let mut grown = 0;
+    while grown < radius {
+        let shift = (grown + 1).min(radius - grown);
+        grown += shift;
+        scratch.clear();
+        scratch.extend_from_slice(mask);
+        let across = shift.min(w);
+        for (row, out) in scratch.chunks_exact(w).zip(mask.chunks_exact_mut(w)) {
+            out[across..].iter_mut().zip(row).for_each(|(out, near)| *out |= near);
+            out.iter_mut().zip(&row[across..]).for_each(|(out, near)| *out |= near);
         }
-    }
-    scratch.copy_from_slice(mask);
-    for shift in 1..=radius.min(h) {
-        mask[shift * w..].iter_mut().zip(&*scratch).for_each(|(out, near)| *out |= near);
-        mask.iter_mut().zip(&scratch[shift * w..]).for_each(|(out, near)| *out |= near);
+        scratch.copy_from_slice(mask);
+        let down = shift.min(h) * w;
+        mask[down..].iter_mut().zip(&*scratch).for_each(|(out, near)| *out |= near);
+        mask.iter_mut().zip(&scratch[down..]).for_each(|(out, near)| *out |= near);
     }
 }
 

@@ -20,12 +20,14 @@ const BINS: usize = 8;
 /// How much each pixel of a quarter-size picture looks like a tool that was not in the photo.
 pub(crate) struct Likeness {
     width: usize,
-    /// 0 to 1 a pixel: it changed, it is no hand, and its colour is likelier under the tools' colours than in the photo.
-    of_tool: Vec<f32>,
-    /// `of_tool` summed from the upper left.
-    sum: Vec<f32>,
-    /// For each colour of the tools the same of the pixels that have it.
-    sums: Vec<Vec<f32>>,
+    height: usize,
+    /// 0 to 1 a pixel (it changed, it is no hand, and its colour is likelier under the tools' colours than in the photo),
+    /// summed from the upper left; and the same times the pixel's column and row.
+    of_tool: Integral,
+    by_column: Integral,
+    by_row: Integral,
+    /// The same of the pixels that have each of the tools' colours.
+    of_colours: Vec<Integral>,
 }
 
 /// Looks for the tools' colours, `palette`, in a frame.
@@ -56,14 +58,59 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
         of_tool[at] = under_tool / (under_tool + histogram[bin(pixel)]);
         of_colour[colour][at] = of_tool[at];
     }
-    Likeness::new(frame.width, of_tool, &of_colour)
+    Likeness::new(frame.width, &of_tool, &of_colour)
 }
 
 impl Likeness {
-    fn new(width: usize, of_tool: Vec<f32>, of_colour: &[Vec<f32>]) -> Self {
-        let sum = integral(&of_tool, width);
-        let sums = of_colour.iter().map(|values| integral(values, width)).collect();
-        Self { width, of_tool, sum, sums }
+    fn new(width: usize, of_tool: &[f32], of_colours: &[Vec<f32>]) -> Self {
+        Self {
+            width,
+            height: of_tool.len() / width,
+            of_tool: Integral::of(width, of_tool, |_, _| 1.0),
+            by_column: Integral::of(width, of_tool, |x, _| x as f32),
+            by_row: Integral::of(width, of_tool, |_, y| y as f32),
+            of_colours: of_colours.iter().map(|values| Integral::of(width, values, |_, _| 1.0)).collect(),
+        }
+    }
+
+    /// A square as the corners of sums, within the picture.
+    fn square(&self, [x, y]: [i32; 2], reach: i32) -> Corners {
+        let clamp = |v: i32, end: usize| v.clamp(0, end as i32) as usize;
+        let [x0, x1] = [x - reach, x + reach + 1].map(|v| clamp(v, self.width));
+        let [y0, y1] = [y - reach, y + reach + 1].map(|v| clamp(v, self.height));
+        let at = |x: usize, y: usize| y * (self.width + 1) + x;
+        [at(x1, y1), at(x0, y0), at(x1, y0), at(x0, y1)]
+    }
+
+    /// The mean place of what looks like a tool in a square.
+    fn centroid(&self, square: Corners) -> [f32; 2] {
+        let all = self.of_tool.within(square).max(1e-6);
+        [&self.by_column, &self.by_row].map(|sums| sums.within(square) / all)
+    }
+}
+
+/// Values a pixel, summed from the upper left: one more a row and a column.
+struct Integral(Vec<f32>);
+
+/// The lower right, upper left, upper right and lower left of a square in an [`Integral`].
+type Corners = [usize; 4];
+
+impl Integral {
+    fn of(width: usize, values: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
+        let mut sums = vec![0f32; (width + 1) * (values.len() / width + 1)];
+        for (y, line) in values.chunks_exact(width).enumerate() {
+            let mut row = 0.0;
+            for (x, value) in line.iter().enumerate() {
+                row += value * weight(x, y);
+                sums[(y + 1) * (width + 1) + x + 1] = sums[y * (width + 1) + x + 1] + row;
+            }
+        }
+        Self(sums)
+    }
+
+    #[inline]
+    fn within(&self, [lower_right, upper_left, upper_right, lower_left]: Corners) -> f32 {
+        self.0[lower_right] + self.0[upper_left] - self.0[upper_right] - self.0[lower_left]
     }
 }
 
@@ -76,28 +123,21 @@ fn bin(pixel: &[u8; 4]) -> usize {
 /// nearer than the radius. A single colour does not count for more than its part of the square: a dark sleeve is no
 /// tool with dark print.
 pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[f32; 2]> {
-    let width = likeness.width;
-    let height = likeness.of_tool.len() / width;
     let reach = radius_px.ceil() as i32;
     let area = (2.0 * radius_px).powi(2);
-    let most_of_a_colour = area * (1.0 / likeness.sums.len().max(1) as f32 + COLOUR_SLACK).min(1.0) * FILLED;
-    let clamp = |v: i32, end: usize| v.clamp(0, end as i32) as usize;
+    let colours = likeness.of_colours.len().max(1) as f32;
+    let most_of_a_colour = area * (1.0 / colours + COLOUR_SLACK).min(1.0) * FILLED;
     let least = LEAST_FILLED * area;
-    let in_square = |x: i32, y: i32| -> Option<f32> {
-        let (x0, x1) = (clamp(x - reach, width), clamp(x + reach + 1, width));
-        let (y0, y1) = (clamp(y - reach, height), clamp(y + reach + 1, height));
-        let sum = |sums: &[f32]| {
-            let at = |x: usize, y: usize| sums[y * (width + 1) + x];
-            at(x1, y1) + at(x0, y0) - at(x1, y0) - at(x0, y1)
-        };
+    let filled = |at: [i32; 2]| -> Option<f32> {
+        let square = likeness.square(at, reach);
         // Most squares hold too little of all colours together.
-        (sum(&likeness.sum) > least)
-            .then(|| likeness.sums.iter().map(|sums| sum(sums).min(most_of_a_colour)).sum())
+        (likeness.of_tool.within(square) > least)
+            .then(|| likeness.of_colours.iter().map(|sums| sums.within(square).min(most_of_a_colour)).sum())
             .filter(|filled| *filled > least)
     };
-    let mut left: Vec<(f32, i32, i32)> = (0..height as i32)
-        .flat_map(|y| (0..width as i32).map(move |x| (x, y)))
-        .filter_map(|(x, y)| Some((in_square(x, y)?, x, y)))
+    let mut left: Vec<(f32, i32, i32)> = (0..likeness.height as i32)
+        .flat_map(|y| (0..likeness.width as i32).map(move |x| (x, y)))
+        .filter_map(|(x, y)| Some((filled([x, y])?, x, y)))
         .collect();
     left.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)).then(a.1.cmp(&b.1)));
     let mut chosen: Vec<[f32; 2]> = Vec::new();
@@ -108,7 +148,7 @@ pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[
         if !is_free([x as f32, y as f32]) {
             continue;
         }
-        let centre = centroid(&likeness.of_tool, width, [x, y], reach);
+        let centre = likeness.centroid(likeness.square([x, y], reach));
         if is_free(centre) {
             chosen.push(centre);
             if chosen.len() == most {
@@ -117,33 +157,6 @@ pub(crate) fn centres(likeness: &Likeness, radius_px: f32, most: usize) -> Vec<[
         }
     }
     chosen
-}
-
-fn centroid(likeness: &[f32], width: usize, [x, y]: [i32; 2], reach: i32) -> [f32; 2] {
-    let height = (likeness.len() / width) as i32;
-    let (mut sx, mut sy, mut sum) = (0f32, 0f32, 0f32);
-    for py in (y - reach).max(0)..(y + reach + 1).min(height) {
-        for px in (x - reach).max(0)..(x + reach + 1).min(width as i32) {
-            let weight = likeness[py as usize * width + px as usize];
-            sx += weight * px as f32;
-            sy += weight * py as f32;
-            sum += weight;
-        }
-    }
-    [sx / sum.max(1e-6), sy / sum.max(1e-6)]
-}
-
-fn integral(values: &[f32], width: usize) -> Vec<f32> {
-    let height = values.len() / width;
-    let mut sums = vec![0f32; (width + 1) * (height + 1)];
-    for y in 0..height {
-        let mut row = 0.0;
-        for x in 0..width {
-            row += values[y * width + x];
-            sums[(y + 1) * (width + 1) + x + 1] = sums[y * (width + 1) + x + 1] + row;
-        }
-    }
-    sums
 }
 
 #[cfg(test)]
@@ -162,7 +175,7 @@ mod tests {
             }
         }
         let of_colour = [likeness.clone()];
-        let mut found = centres(&Likeness::new(width, likeness, &of_colour), 9.0, 4);
+        let mut found = centres(&Likeness::new(width, &likeness, &of_colour), 9.0, 4);
         found.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!((found[0][0] - 20.0).abs() < 1.0 && (found[1][1] - 20.0).abs() < 1.0, "{found:?}");
@@ -171,6 +184,6 @@ mod tests {
     #[test]
     fn an_unchanged_picture_has_no_centre() {
         let nothing = vec![0.0; 6000];
-        assert!(centres(&Likeness::new(100, nothing.clone(), &[nothing]), 9.0, 4).is_empty());
+        assert!(centres(&Likeness::new(100, &nothing, &[nothing.clone()]), 9.0, 4).is_empty());
     }
 }
