@@ -44,6 +44,7 @@ impl Follower {
         }
         if let Some((symmetry, found)) = scene.tool.config.symmetry.zip(found.as_mut()) {
             found.pose = symmetry.nearest(&found.pose, &self.last[0]);
+            found.unheld = found.pose;
         }
         let pose = model.judged(number, found, &model.settings);
         if pose.status == Status::Accepted {

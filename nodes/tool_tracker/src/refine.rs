@@ -75,6 +75,9 @@ impl Prior {
 #[derive(Clone, Debug)]
 pub(crate) struct Refined {
     pub pose: Pose,
+    /// Where the picture alone, without the prior, would have it: what views tell each other must not be what each has heard
+    /// from the others.
+    pub unheld: Pose,
     /// RMS colour difference over the outline and its surroundings, levels.
     pub energy: f64,
     /// By how much it explains the picture better than the photo alone does, a difference of sums of squares; only for
@@ -193,7 +196,7 @@ fn descend(
     for drawn in 0..=stage.drawings {
         let is_last = drawn == stage.drawings;
         if is_last && !judge {
-            return best.map(|best| Refined { pose: trial, ..best });
+            return best.map(|best| Refined { pose: trial, unheld: trial, ..best });
         }
         if !drawing.draw(scene.tool, &camera, &trial, window) {
             break;
@@ -250,8 +253,13 @@ fn descend(
         let strain = prior.map_or(0.0, |prior| prior.strain(&trial));
         let energy = (system.energy.powi(2) + strain * PRIOR_LEVELS_SQUARED).sqrt();
         if best.as_ref().is_none_or(|best| energy < best.energy) {
+            let unheld = prior.and_then(|prior| {
+                let pulled = information + FAINT * prior.information + held(scene.tool, &trial);
+                Some(pulled.cholesky()?.solve(&(system.descent / noise)))
+            });
             best = Some(Refined {
                 pose: trial,
+                unheld: unheld.map_or(trial, |step| perturbed(&trial, &clamped(step))),
                 energy,
                 gain: system.gain - strain * PRIOR_LEVELS_SQUARED * system.count,
                 explained: system.explained,
@@ -315,6 +323,9 @@ fn held(tool: &ToolModel, camera_from_tool: &Pose) -> Matrix6<f64> {
     }
     held
 }
+
+/// What is left of the prior where a pose is freed of it, so that what the picture says nothing about stays.
+const FAINT: f64 = 1.0 / 30.0;
 
 /// What one squared standard deviation from the prior weighs against squared levels of energy.
 const PRIOR_LEVELS_SQUARED: f64 = 4.0;

@@ -111,7 +111,7 @@ impl ViewModel {
         let reason = self.objection(&found, settings);
         TrackedPose {
             frame,
-            camera_from_tool: found.pose,
+            camera_from_tool: found.unheld,
             information: found.information,
             residual: found.residual,
             visible_fraction: found.visible_fraction,
