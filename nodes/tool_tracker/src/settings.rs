@@ -42,11 +42,11 @@ impl Default for TrackerSettings {
 }
 
 impl TrackerSettings {
-    /// The limits of a pose that was found without knowing of the other views and that these confirm: it is right even
-    /// where little is seen of it.
+    /// The limits of a pose that the other views confirm: it is right even where little is seen of it, and where it explains
+    /// less than nothing, because a glove of the table's colour, which nobody sees, is before it.
     pub(crate) fn of_confirmed(&self) -> Self {
         Self {
-            min_explained: self.min_explained - 0.25,
+            min_explained: self.min_explained - 0.7,
             min_visible_fraction: self.min_visible_fraction - 0.1,
             max_residual: self.max_residual + 10.0,
             // Another view, in which the tool is told from an arm, has it there.
