@@ -104,6 +104,24 @@ fn each_view_finds_both_tools_from_nothing() {
     }
 }
 
+/// A view that is held near fused poses which are off says where its own picture has the tool, not what it was told.
+#[test]
+fn what_a_view_tells_is_not_what_it_has_heard() {
+    const OFF_RAD: f64 = 0.05;
+    let task = task();
+    let dream = render(&task, 5, |_, _| true).unwrap();
+    let tight = ViewTie { rotation_rad: 0.003, ..ViewTie::DREAMED };
+    let settings = TrackerSettings { view_tie: tight, ..Default::default() };
+    let tracker = ViewTracker::new(&dream.clip.top, tools(&task), settings).unwrap();
+    let tracks = tracker.track().unwrap();
+    let fused = fused(&dream, &task.tools[0].name, |mut mean| {
+        mean.rotation *= UnitQuaternion::from_euler_angles(0.0, OFF_RAD, 0.0);
+        Gaussian6 { mean, covariance: Matrix6::identity() * 1e-8 }
+    });
+    let refined = tracker.track_with_fused(0, &tracks[0], &tracks, &fused, None);
+    assert_near_truth(&refined, &dream, View::Top, &task.tools[0].name, [0.002, 0.012, 0.3 * OFF_RAD]);
+}
+
 /// Where the other view alone has seen the tool, its depth there is vague: it is found along that view's line of sight.
 #[test]
 fn what_another_view_has_seen_is_found_along_its_line_of_sight() {
