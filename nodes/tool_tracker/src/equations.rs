@@ -206,8 +206,9 @@ impl Comparison<'_> {
         gain += STRUCTURE_WEIGHT * (structure - inside_after);
         let (hessian, descent) = if MOVES {
             let (hessian, descent) = points.equations(self.camera, camera_from_tool);
-            let all = self.point_step as f64;
-            (all * hessian, all * descent)
+            // Each point stands for so many pixels.
+            let pixels = self.point_step as f64;
+            (pixels * hessian, pixels * descent)
         } else {
             (Matrix6::zeros(), Vector6::zeros())
         };

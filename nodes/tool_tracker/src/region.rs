@@ -184,6 +184,6 @@ mod tests {
     #[test]
     fn an_unchanged_picture_has_no_centre() {
         let nothing = vec![0.0; 6000];
-        assert!(centres(&Likeness::new(100, &nothing, &[nothing.clone()]), 9.0, 4).is_empty());
+        assert!(centres(&Likeness::new(100, &nothing, std::slice::from_ref(&nothing)), 9.0, 4).is_empty());
     }
 }

@@ -32,11 +32,7 @@ impl Default for TrackerSettings {
             min_structured: -0.5,
             max_residual: 70.0,
             min_visible_fraction: 0.3,
-            view_tie: ViewTie {
-                rotation_rad: VIEW_ROTATION_RAD,
-                depth_m: VIEW_DEPTH_M,
-                ..ViewTie::DREAMED
-            },
+            view_tie: ViewTie { rotation_rad: VIEW_ROTATION_RAD, depth_m: VIEW_DEPTH_M, ..ViewTie::DREAMED },
         }
     }
 }
