@@ -7,7 +7,7 @@ use dreamer::rendered::{RenderedDream, render};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::View;
 use dreamitate_render::{ToolModel, Window, rasterise};
-use dreamitate_track::ToolTrack;
+use dreamitate_track::{Status, ToolTrack};
 use pose_fusion::Fusion;
 use std::{hint::black_box, path::Path, sync::Arc};
 use tool_tracker::{LiveTracker, TrackerSettings, ViewModel, probe::Probe, track_together};
@@ -71,16 +71,23 @@ fn compare(criterion: &mut Criterion) {
     criterion.bench_function("refine", |bencher| bencher.iter(|| probe.refine(black_box(&off))));
 }
 
-/// Frames of one view as they come, both tools.
+/// Frames of both views as they come, both tools.
 fn frame(criterion: &mut Criterion) {
     let clip = clip();
-    let view = clip.dream.clip.view(View::Top);
-    let mut live = LiveTracker::new(clip.models[0].clone(), &view.frames[0]).unwrap();
+    let mut live = View::ALL.map(|view| {
+        let frames = &clip.dream.clip.view(view).frames;
+        let mut live = LiveTracker::new(clip.models[view.index()].clone(), &frames[0]).unwrap();
+        let found = live.push(&frames[6]).unwrap();
+        assert!(found.iter().all(|pose| pose.status == Status::Accepted));
+        (live, frames)
+    });
     // There and back again, so that the tools never jump.
     let mut shown = (6..12).chain((7..13).rev()).cycle();
-    live.push(&view.frames[6]).unwrap();
-    criterion.bench_function("frame of a stream, one view, two tools", |bencher| {
-        bencher.iter(|| live.push(&view.frames[shown.next().unwrap_or(6)]).unwrap());
+    criterion.bench_function("frame of a stream, two views, two tools", |bencher| {
+        bencher.iter(|| {
+            let shown = shown.next().unwrap_or(6);
+            live.each_mut().map(|(live, frames)| live.push(&frames[shown]).unwrap())
+        });
     });
 }
 
