@@ -1,7 +1,7 @@
 use crate::{
     levels::{Levels, Scale},
     look::Shot,
-    refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, refine},
+    refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, Stage, refine},
     region::{centres, likeness},
     templates::TemplateBank,
     view_model::ViewModel,
@@ -37,17 +37,15 @@ pub(crate) fn detect(
     scratch: &mut Scratch,
 ) -> Option<Refined> {
     let starts = bank.best_poses(scene, region, BANK_POSES);
-    let mut kept: Vec<Refined> =
-        starts.iter().filter_map(|pose| refine(scene, pose, &[GLANCE], None, scratch)).collect();
-    kept.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-    kept.truncate(COARSE_POSES);
-    let mut kept: Vec<Refined> =
-        kept.iter().filter_map(|found| refine(scene, &found.pose, &[COARSE], None, scratch)).collect();
+    let mut glanced = refined(scene, &starts, GLANCE, scratch);
+    glanced.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    glanced.truncate(COARSE_POSES);
+    let mut kept = refined(scene, glanced.iter().map(|found| &found.pose), COARSE, scratch);
     keep_best(&mut kept, MIDDLE_POSES);
     let turned: Vec<Pose> = kept.iter().map(|found| half_turned(scene.tool, &found.pose)).collect();
     let leaning = kept.iter().map(|found| &found.pose).chain(&turned).map(|pose| leaning(scene.tool, pose));
     let look_alikes: Vec<Pose> = leaning.chain(turned.iter().copied()).collect();
-    kept.extend(look_alikes.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)));
+    kept.extend(refined(scene, &look_alikes, COARSE, scratch));
     best_fine(scene, kept, MIDDLE_POSES, scratch)
 }
 
@@ -73,8 +71,7 @@ pub(crate) fn descend_all(
     go_on: usize,
     scratch: &mut Scratch,
 ) -> Option<Refined> {
-    let mut kept: Vec<Refined> =
-        starts.iter().filter_map(|pose| refine(scene, pose, &[COARSE], None, scratch)).collect();
+    let mut kept = refined(scene, starts, COARSE, scratch);
     keep_best(&mut kept, go_on);
     // A tool that turns fast may have come to lean the other way since.
     let other = kept
@@ -82,6 +79,16 @@ pub(crate) fn descend_all(
         .and_then(|found| refine(scene, &leaning(scene.tool, &found.pose), &[COARSE], None, scratch));
     kept.extend(other);
     best_fine(scene, kept, go_on + 1, scratch)
+}
+
+/// Refines starts in one stage, each on its own.
+fn refined<'a>(
+    scene: &Scene<'_>,
+    starts: impl IntoIterator<Item = &'a Pose>,
+    stage: Stage,
+    scratch: &mut Scratch,
+) -> Vec<Refined> {
+    starts.into_iter().filter_map(|pose| refine(scene, pose, &[stage], None, scratch)).collect()
 }
 
 /// Refines the best `go_on` poses in the half-size picture, and the best of those in its sharper one.

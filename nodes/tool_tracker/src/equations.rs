@@ -81,7 +81,7 @@ pub(crate) struct Comparison<'a> {
     pub area: Area,
     /// A difference of this size counts half, levels.
     pub half_weight: f32,
-    /// Of each row every so many pixels become points.
+    /// Of each row every so many pixels become points, a power of two.
     pub point_step: usize,
 }
 
@@ -166,7 +166,7 @@ impl Comparison<'_> {
                     row_after += capped;
                     inside_count += 1;
                 }
-                if !MOVES || (x + y) % self.point_step != 0 {
+                if !MOVES || (x + y) & (self.point_step - 1) != 0 {
                     continue;
                 }
                 let along_x = half_difference(painted[at + 1], painted[at - 1]);

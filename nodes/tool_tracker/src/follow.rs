@@ -42,11 +42,10 @@ impl Follower {
             let again = near.iter().filter_map(|at| detect(&scene, model.bank(self.tool), *at, scratch));
             found = found.into_iter().chain(again).max_by(|a, b| a.gain.total_cmp(&b.gain));
         }
-        if let Some((symmetry, found)) = scene.tool.config.symmetry.zip(found.as_mut()) {
-            found.pose = symmetry.nearest(&found.pose, &self.last[0]);
-            found.unheld = found.pose;
+        let mut pose = model.judged(number, found, &model.settings);
+        if let Some(symmetry) = scene.tool.config.symmetry.filter(|_| pose.status != Status::Lost) {
+            pose.camera_from_tool = symmetry.nearest(&pose.camera_from_tool, &self.last[0]);
         }
-        let pose = model.judged(number, found, &model.settings);
         if pose.status == Status::Accepted {
             self.last.insert(0, pose.camera_from_tool);
             self.last.truncate(2);

@@ -1,7 +1,7 @@
 use crate::{
     appearance::{Appearance, facet_colour},
     levels::{Levels, Photo, Scale},
-    pixel::{Pixel, change_squared, difference, distance, norm_squared},
+    pixel::{Pixel, bin, change_squared, difference, distance, norm_squared},
     refine::Refined,
     region::SAME_COLOUR,
     synthesis::Synthesis,
@@ -46,13 +46,12 @@ pub(crate) enum Cover {
     Hand,
 }
 
-/// How common colours are: shares of pixels in cubes of [`BIN`] levels, each with its neighbours.
+/// How common colours are: shares of pixels in cubes of colours, each with its neighbours.
 #[derive(Clone, Debug)]
 struct Colours(Vec<f32>);
 
-/// Levels of a cube of colours along each channel, and cubes along each.
-const BIN: usize = 16;
-const BINS: usize = 256 / BIN;
+/// Cubes of colours along each channel.
+const BINS: usize = 16;
 /// What is as near to a tool's outline may still be the tool, pixels of the half-size picture.
 const BORDER_PX: i32 = 3;
 /// Fewer pixels are no hand.
@@ -150,7 +149,7 @@ impl Look {
         let mut count = 0;
         for (at, outline) in outlines.iter().enumerate() {
             if !outline && change_squared(level.colour(at), before.colour(at)) > CHANGED * CHANGED {
-                counts[bin(level.rgb[at])] += 1.0;
+                counts[bin::<BINS>(level.rgb[at])] += 1.0;
                 count += 1;
             }
         }
@@ -192,7 +191,7 @@ impl Look {
     /// Whether a colour is common in what came with the tools, hands or gloves.
     #[inline]
     pub fn came_with_tools(&self, seen: [u8; 4]) -> bool {
-        self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin(seen)] > COMMON)
+        self.hands.as_ref().is_some_and(|Colours(shares)| shares[bin::<BINS>(seen)] > COMMON)
     }
 
     fn is_skin(&self, seen: Pixel) -> bool {
@@ -228,12 +227,6 @@ fn has_print(tool: &ToolModel) -> bool {
     let mut colours = tool.facets.list().iter().map(facet_colour);
     let first = colours.next();
     colours.any(|colour| first.is_some_and(|first| distance(first, colour) > SAME_COLOUR))
-}
-
-#[inline]
-fn bin([r, g, b, _]: [u8; 4]) -> usize {
-    let [r, g, b] = [r, g, b].map(|level| usize::from(level) / BIN);
-    (r * BINS + g) * BINS + b
 }
 
 /// The light in which facets (printed colour, colour seen, pixels) are seen so.
@@ -312,8 +305,8 @@ mod tests {
     fn a_glove_is_learnt_from_what_came_with_the_tools() {
         let (glove, print) = ([40, 170, 60, 0], levels(PRINT[0]));
         let mut counts = vec![0.0; BINS * BINS * BINS];
-        counts[bin(glove)] = 300.0;
-        counts[bin(print)] = 700.0;
+        counts[bin::<BINS>(glove)] = 300.0;
+        counts[bin::<BINS>(print)] = 700.0;
         let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
         assert!(!look().is_hand(glove) && learnt.is_hand(glove));
         assert!(!learnt.is_hand(print), "print is the tool's, however much of it is seen elsewhere");
@@ -323,8 +316,8 @@ mod tests {
     #[test]
     fn a_glove_in_the_colour_of_print_may_be_either() {
         let mut counts = vec![0.0; BINS * BINS * BINS];
-        counts[bin(levels(PRINT[1]))] = 500.0;
-        counts[bin([150, 104, 78, 0])] = 500.0;
+        counts[bin::<BINS>(levels(PRINT[1]))] = 500.0;
+        counts[bin::<BINS>([150, 104, 78, 0])] = 500.0;
         let learnt = Look { hands: Some(Colours::smoothed(&counts, 1000.0)), ..look() };
         let covers = |look: &Look, seen: Pixel| look.covers(levels(seen), [90; 4]);
         assert_eq!(covers(&learnt, PRINT[1]), Cover::Glove);

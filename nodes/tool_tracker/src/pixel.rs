@@ -51,6 +51,13 @@ pub(crate) fn change_squared(seen: Pixel, photo: Pixel) -> f32 {
     norm_squared(difference(seen, photo.map(|level| light * level)))
 }
 
+/// Which of the equal cubes that colours are divided into, `BINS` along each channel, holds a colour.
+#[inline]
+pub(crate) fn bin<const BINS: usize>([r, g, b, _]: [u8; 4]) -> usize {
+    let [r, g, b] = [r, g, b].map(|level| usize::from(level) * BINS / 256);
+    (r * BINS + g) * BINS + b
+}
+
 /// The darkest shadow leaves this part of the light.
 const DEEPEST_SHADOW: f32 = 0.6;
 

@@ -31,6 +31,13 @@ pub(crate) struct Points {
 /// A number of each point.
 type Lanes = [f32; LANES];
 const LANES: usize = 8;
+
+/// The sum of all lanes.
+#[inline(always)]
+fn total(lanes: &Lanes) -> f64 {
+    lanes.iter().map(|lane| f64::from(*lane)).sum()
+}
+
 /// Sums of many floats are taken in parts of so many eights, so that none is lost beside a large one.
 const PART: usize = 16;
 
@@ -151,11 +158,10 @@ impl Points {
                     }
                 }
             }
-            let sum = |lanes: &Lanes| lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
             for row in 0..6 {
-                descent[row] += sum(&part_descent[row]);
+                descent[row] += total(&part_descent[row]);
                 for column in row..6 {
-                    hessian[row][column] += sum(&part_hessian[row][column]);
+                    hessian[row][column] += total(&part_hessian[row][column]);
                 }
             }
         }
@@ -245,8 +251,8 @@ impl Picture<'_> {
                 }
             }
             energy += f64::from(part_energy);
-            for (sum, lanes) in descent.iter_mut().zip(part_descent) {
-                *sum += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
+            for (sum, lanes) in descent.iter_mut().zip(&part_descent) {
+                *sum += total(lanes);
             }
         }
         (energy / f64::from(count.max(1)), Vector6::from(descent))

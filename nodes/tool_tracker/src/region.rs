@@ -1,6 +1,6 @@
 use crate::{
     levels::Level,
-    pixel::{Pixel, change_squared, distance},
+    pixel::{Pixel, bin, change_squared, distance},
 };
 
 /// A pixel that differs from the photo by less than this is the photo's, levels.
@@ -35,7 +35,7 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
     let mut histogram = vec![1e-4f32; BINS * BINS * BINS];
     let share = 1.0 / (photo.width * photo.height) as f32;
     for pixel in &photo.rgb {
-        histogram[bin(pixel)] += share;
+        histogram[bin::<BINS>(*pixel)] += share;
     }
     let mut colours: Vec<Pixel> = Vec::new();
     for colour in palette {
@@ -55,7 +55,7 @@ pub(crate) fn likeness(palette: &[Pixel], frame: &Level, photo: &Level) -> Liken
         let Some((colour, nearest)) = distances.min_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
         // Both as shares of a bin's volume of colours.
         let under_tool = (-0.5 * (nearest / COLOUR_SPREAD).powi(2)).exp() / colours.len() as f32;
-        of_tool[at] = under_tool / (under_tool + histogram[bin(pixel)]);
+        of_tool[at] = under_tool / (under_tool + histogram[bin::<BINS>(*pixel)]);
         of_colour[colour][at] = of_tool[at];
     }
     Likeness::new(frame.width, &of_tool, &of_colour)
@@ -112,11 +112,6 @@ impl Integral {
     fn within(&self, [lower_right, upper_left, upper_right, lower_left]: Corners) -> f32 {
         self.0[lower_right] + self.0[upper_left] - self.0[upper_right] - self.0[lower_left]
     }
-}
-
-fn bin(pixel: &[u8; 4]) -> usize {
-    let part = |v: u8| usize::from(v) * BINS / 256;
-    (part(pixel[0]) * BINS + part(pixel[1])) * BINS + part(pixel[2])
 }
 
 /// Returns up to `most` pixels around which a square of `radius_px` holds most likeness, best first, no two
