@@ -5,8 +5,9 @@ They run this file from their own folder (`runpy`) and do not import it by name:
 `share/dreamitate/launch`, and Python's path stays as it is. In both places `config`, `urdf` and `models` lie beside the
 folder `launch`.
 
-The processes, their names and parameters are those of `dreamitate launch` (`nodes/dreamitate/src/graph.rs`), and
-besides them a `robot_state_publisher` for each arm, fixed frames that no node sends, `ros2 bag record` and `rviz2`.
+The processes, their names and parameters are those of `dreamitate launch` (`nodes/dreamitate/src/graph.rs`), but that
+the dreamer dreams unasked; and besides them a `robot_state_publisher` for each arm, fixed frames that no node sends,
+`ros2 bag record` and `rviz2`.
 """
 
 import shlex
@@ -80,7 +81,7 @@ def launch_description(task):
                  ['auto', *BOOLEANS]),
         argument('rig', '', 'Another rig than the task\'s: a name, or a YAML file'),
         argument('config_dir', EnvironmentVariable('DREAMITATE_CONFIG', default_value=str(SHARE / 'config')),
-                 'Folder of tasks, rigs, tools and robots'),
+                 'Folder of tasks, rigs, tools, robots, boards and worlds'),
         argument('params_file', '', 'YAML file of more parameters of the nodes; it holds over the other arguments'),
         argument('namespace', '', 'Namespace of all nodes'),
         argument('record', 'false', 'Whether all topics are recorded in an MCAP bag: false, true (in a new folder '

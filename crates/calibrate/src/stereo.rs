@@ -3,7 +3,7 @@ use crate::{
     homography::camera_from_board,
     least_squares::{Minimum, minimise, twist},
 };
-use dreamitate_geometry::{PinholeCamera, Pose, View, mean_rotation, perturbed};
+use dreamitate_geometry::{PinholeCamera, Pose, View, mean_rotation, median, perturbed};
 use nalgebra::{DVector, Point2};
 
 /// A pair needs this many corners in each view.
@@ -215,7 +215,7 @@ fn fit(board: &Board, pairs: &[&PairCorners], start: Unknowns, free_intrinsics: 
 
 /// Fails if a pair's views are not of the same moment, which the others' relation of the cameras shows.
 fn check_moments(board: &Board, pairs: &[&PairCorners], start: &Unknowns) -> Result<(), CalibrateError> {
-    let usual_px = median(start.rms_of_pairs(board, pairs));
+    let usual_px = median(start.rms_of_pairs(board, pairs)).unwrap_or(0.0);
     let (pair, rms_px) = worst_pair(board, pairs, start);
     let limit_px = OTHER_MOMENT_PX.max(OTHER_MOMENT_TIMES * usual_px);
     if rms_px > limit_px {
@@ -237,7 +237,7 @@ fn without_strays(
         state.residuals_of(board, pair, pose).chunks(2).map(|uv| uv[0].hypot(uv[1])).collect()
     };
     let each = || pairs.iter().copied().zip(&state.top_from_board);
-    let usual_px = median(each().flat_map(|(pair, pose)| off_px(pair, pose)).collect());
+    let usual_px = median(each().flat_map(|(pair, pose)| off_px(pair, pose))).unwrap_or(0.0);
     let limit_px = STRAY_PX.max(STRAY_TIMES * usual_px);
     each()
         .map(|(pair, pose)| {
@@ -321,15 +321,9 @@ impl StereoFit {
 /// A pose that most agree on: the mean rotation, and the median along each axis.
 pub(crate) fn middle(poses: &[Pose]) -> Pose {
     let rotations: Vec<_> = poses.iter().map(|pose| pose.rotation).collect();
-    let along = |axis: usize| poses.iter().map(|pose| pose.translation.vector[axis]).collect();
-    let place = nalgebra::Vector3::from_fn(|axis, _| median(along(axis)));
+    let along = |axis: usize| median(poses.iter().map(|pose| pose.translation.vector[axis])).unwrap_or(0.0);
+    let place = nalgebra::Vector3::from_fn(|axis, _| along(axis));
     Pose::from_parts(place.into(), mean_rotation(&rotations).unwrap_or_default())
-}
-
-/// The middle of numbers; 0 of none.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 fn check_tilt(guesses: &[[Pose; 2]]) -> Result<(), CalibrateError> {

@@ -10,11 +10,6 @@ pub fn camera_frame(view: View) -> String {
     format!("camera_{view}_optical_frame")
 }
 
-/// The frame of a tool as the dream moves it.
-pub fn dream_tool_frame(tool: &str) -> String {
-    format!("dream/{tool}/tool")
-}
-
 /// The frame of a tool as its arm holds it.
 pub fn tool_frame(arm: &str) -> String {
     prefixed_frame(arm, "tool")

@@ -8,6 +8,7 @@ mod camera;
 mod crop;
 mod frame;
 mod fuse;
+mod median;
 mod pose;
 mod ray;
 mod rig;
@@ -18,8 +19,9 @@ mod view_tie;
 pub use align::{TrackAlignment, align_tracks};
 pub use camera::{CameraError, PinholeCamera};
 pub use crop::CropResize;
-pub use frame::{WORLD_FRAME, camera_frame, dream_tool_frame, prefixed_frame, tool_frame};
+pub use frame::{WORLD_FRAME, camera_frame, prefixed_frame, tool_frame};
 pub use fuse::{FuseError, Gaussian6, midpoint_pose, weighted_mean_pose};
+pub use median::median;
 pub use pose::{
     Pose, Twist6, mean_rotation, perturbed, pose_from_rows, pose_to_rows, relative_twist, rotation_angle_rad,
 };

@@ -34,7 +34,7 @@ pub struct ArmLimits {
     pub velocity_rad_s: Joints,
     /// rad/s².
     pub acceleration_rad_s2: Joints,
-    /// Of the tool's origin, m/s.
+    /// Of the tool's working point, m/s.
     pub tool_speed_m_s: f64,
 }
 
@@ -85,6 +85,8 @@ pub struct Arm {
     pub world_from_base: Isometry3<f64>,
     /// How the tool sits on the flange.
     pub flange_from_tool: Isometry3<f64>,
+    /// The tool's working point (TCP), in the tool's frame.
+    pub tcp_in_tool: Point3<f64>,
     /// Where it waits, rad.
     pub home: Joints,
     /// The tool's volume.
@@ -122,6 +124,7 @@ impl Arm {
             tool_speed_m_s: robot.max_tcp_speed_m_s,
         };
         let flange_from_tool = tool_mount.flange_from_tool.into();
+        let tcp_in_tool = tool_mount.tool_from_tcp.map_or_else(Point3::origin, |tcp| tcp.xyz_m.into());
         let shape = ArmShape::new(&robot.urdf, &chain, &flange_from_tool, &tool);
         let mut arm = Self {
             name: name.into(),
@@ -130,6 +133,7 @@ impl Arm {
             limits,
             world_from_base: mount.world_from_base.into(),
             flange_from_tool,
+            tcp_in_tool,
             tool,
             chain,
             shape: ArmShape::default(),

@@ -107,7 +107,7 @@ pub struct RobotConfig {
     pub max_acceleration_rad_s2: f64,
     /// The highest jerk of any joint while the arm is brought to rest.
     pub max_jerk_rad_s3: f64,
-    /// The highest speed of the tool's frame.
+    /// The highest speed of the tool's working point (TCP).
     pub max_tcp_speed_m_s: f64,
     /// The posture in which the arm waits.
     pub home_rad: Vec<f64>,
@@ -194,6 +194,8 @@ impl RobotConfig {
 pub struct ToolMount {
     /// The tool's frame in the flange's.
     pub flange_from_tool: XyzRpy,
+    /// The working point; without it the tool's origin.
+    pub tool_from_tcp: Option<XyzRpy>,
 }
 
 impl ToolMount {

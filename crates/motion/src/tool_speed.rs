@@ -5,13 +5,13 @@ use dreamitate_kinematics::Joints;
 use crate::arm::Arm;
 use crate::trajectory::JointTrajectory;
 
-/// The speed of the tool's origin at a posture and joint velocities (rad/s), m/s.
+/// The speed of the tool's working point at a posture and joint velocities (rad/s), m/s.
 pub fn tool_speed_m_s(arm: &Arm, positions: &Joints, velocities: &Joints) -> f64 {
     /// Short for a chain of joints below 10 rad/s, long for the digits of a position.
     const STEP_S: f64 = 1e-5;
     let at = |time_s: f64| {
         let moved = positions.iter().zip(velocities).map(|(p, v)| p + v * time_s).collect::<Joints>();
-        arm.world_from_tool(&moved).translation.vector
+        arm.world_from_tool(&moved) * arm.tcp_in_tool
     };
     (at(STEP_S) - at(-STEP_S)).norm() / (2.0 * STEP_S)
 }

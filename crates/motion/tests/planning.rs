@@ -83,7 +83,10 @@ fn a_ur_sweeps_too() {
         let robot = RobotConfig::read(&root().join(format!("config/robots/{name}.yaml"))).unwrap();
         let at_origin = XyzRpy { xyz_m: [0.0; 3], rpy_rad: [0.0; 3] };
         let mount = ArmMount { robot: name.into(), joint_prefix: String::new(), world_from_base: at_origin };
-        let handle = ToolMount { flange_from_tool: XyzRpy { xyz_m: [0.0, 0.0, 0.15], rpy_rad: [0.0; 3] } };
+        let handle = ToolMount {
+            flange_from_tool: XyzRpy { xyz_m: [0.0, 0.0, 0.15], rpy_rad: [0.0; 3] },
+            tool_from_tcp: None,
+        };
         let body = ToolBody::from_points(vec![Point3::new(-0.05, -0.01, -0.1), Point3::new(0.05, 0.01, 0.0)])
             .unwrap();
         let arm = Arm::new(name, &robot, &mount, &handle, body).unwrap();

@@ -54,24 +54,42 @@ impl Window {
         camera_from_mesh: &Pose,
         margin_px: i32,
     ) -> Option<Self> {
+        let whole = Self::uncut(mesh, camera, camera_from_mesh, 0)?;
+        let margin_px = i64::from(margin_px);
+        let cut = |first: i32, size: usize, image: u32| {
+            let (first, image) = (i64::from(first), i64::from(image));
+            let last = first + size as i64 - 1;
+            let is_in_image = last >= 0 && first < image;
+            let (first, last) =
+                ((first - margin_px).max(-margin_px), (last + margin_px).min(image - 1 + margin_px));
+            (is_in_image && last > first).then_some((first as i32, (last - first + 1) as usize))
+        };
+        let (x_px, width) = cut(whole.x_px, whole.width, camera.width)?;
+        let (y_px, height) = cut(whole.y_px, whole.height, camera.height)?;
+        Some(Self { x_px, y_px, width, height })
+    }
+
+    /// The same, however far outside the image.
+    pub fn uncut(
+        mesh: &TexturedMesh,
+        camera: &PinholeCamera,
+        camera_from_mesh: &Pose,
+        margin_px: i32,
+    ) -> Option<Self> {
         let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
+        let rotation = camera_from_mesh.rotation.to_rotation_matrix();
         for vertex in &mesh.vertices {
-            let pixel = camera.project(&(camera_from_mesh * vertex.cast::<f64>()))?;
+            let pixel =
+                camera.project(&(rotation * vertex.cast::<f64>() + camera_from_mesh.translation.vector))?;
             for (axis, value) in [pixel.x, pixel.y].into_iter().enumerate() {
                 low[axis] = low[axis].min(value);
                 high[axis] = high[axis].max(value);
             }
         }
-        let size = [camera.width, camera.height].map(|s| s as i32);
-        let first = [0, 1].map(|i| (low[i].floor() as i32 - margin_px).max(-margin_px));
-        let last = [0, 1].map(|i| (high[i].ceil() as i32 + margin_px).min(size[i] + margin_px - 1));
-        let inside = (0..2).all(|i| high[i] >= 0.0 && low[i] <= f64::from(size[i] - 1) && last[i] > first[i]);
-        inside.then(|| Self {
-            x_px: first[0],
-            y_px: first[1],
-            width: (last[0] - first[0] + 1) as usize,
-            height: (last[1] - first[1] + 1) as usize,
-        })
+        let first = low.map(|value| (value.floor() as i32).saturating_sub(margin_px));
+        let last = high.map(|value| (value.ceil() as i32).saturating_add(margin_px));
+        let size = [0, 1].map(|i| i64::from(last[i]) - i64::from(first[i]) + 1);
+        Some(Self { x_px: first[0], y_px: first[1], width: size[0] as usize, height: size[1] as usize })
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::{Facet, Facets, MeshError, TexturedMesh, Units};
 use dreamitate_geometry::{Symmetry, XyzRpy};
+use nalgebra::Vector3;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,18 @@ pub enum ToolError {
         /// Why.
         source: serde_yaml_ng::Error,
     },
+    /// A value that no tool has.
+    #[error("{key} of the tool file {path} is {value:?}: {limit}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: Vec<f64>,
+        /// What it must be.
+        limit: &'static str,
+    },
     /// The mesh is refused.
     #[error(transparent)]
     Mesh(#[from] MeshError),
@@ -78,11 +91,35 @@ impl ToolConfig {
     /// Reads what a file says of a tool.
     ///
     /// # Errors
-    /// The file is unreadable or no tool.
+    /// The file is unreadable or no tool, or has a value that is out of range.
     pub fn read(path: &Path) -> Result<Self, ToolError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ToolError::Read { path: path.to_owned(), source })?;
-        serde_yaml_ng::from_str(&text).map_err(|source| ToolError::Parse { path: path.to_owned(), source })
+        let config: Self = serde_yaml_ng::from_str(&text)
+            .map_err(|source| ToolError::Parse { path: path.to_owned(), source })?;
+        match config.out_of_range() {
+            Some((key, value, limit)) => Err(ToolError::Value { path: path.to_owned(), key, value, limit }),
+            None => Ok(config),
+        }
+    }
+
+    /// The first key whose value no tool has, that value, and what it must be.
+    fn out_of_range(&self) -> Option<(&'static str, Vec<f64>, &'static str)> {
+        let Facing { axis, max_tilt_deg } = self.facing;
+        let length = Vector3::from(axis).norm();
+        if !(length.is_finite() && length > 1e-6) {
+            return Some(("facing.axis", axis.into(), "it must be finite and have a length"));
+        }
+        if !(0.0..=180.0).contains(&max_tilt_deg) {
+            return Some(("facing.max_tilt_deg", vec![max_tilt_deg], "it must be from 0 to 180"));
+        }
+        let poses =
+            [("flange_from_tool", Some(self.flange_from_tool)), ("tool_from_tcp", self.tool_from_tcp)];
+        poses.into_iter().find_map(|(key, pose)| {
+            let values = pose.map(|pose| [pose.xyz_m, pose.rpy_rad].concat())?;
+            let is_finite = values.iter().all(|value| value.is_finite());
+            (!is_finite).then_some((key, values, "all must be finite"))
+        })
     }
 }
 
@@ -117,5 +154,32 @@ impl ToolModel {
     /// The distance of the farthest tracked corner from the tool's origin, metres.
     pub fn radius_m(&self) -> f64 {
         self.tracked.vertices.iter().map(|v| f64::from(v.coords.norm())).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_no_tool_has_is_named_with_what_it_must_be() {
+        let read = |facing: &str, xyz_m: &str| {
+            let text = format!(
+                "name: t\nmesh: t.obj\nfacing: {facing}\nflange_from_tool: {{xyz_m: {xyz_m}, rpy_rad: [0, 0, 0]}}\n"
+            );
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            ToolConfig::read(file.path()).map_err(|error| error.to_string())
+        };
+        assert!(read("{axis: [0, 0, 2], max_tilt_deg: 60}", "[0, 0, 0.1]").is_ok());
+        for (facing, xyz_m, expected) in [
+            ("{axis: [0, 0, 0], max_tilt_deg: 60}", "[0, 0, 0]", "facing.axis of the tool file"),
+            ("{axis: [0, 0, 1], max_tilt_deg: .inf}", "[0, 0, 0]", "is [inf]: it must be from 0 to 180"),
+            ("{axis: [0, 0, 1], max_tilt_deg: -5}", "[0, 0, 0]", "is [-5.0]: it must be from 0 to 180"),
+            ("{axis: [0, 0, 1], max_tilt_deg: 60}", "[0, .nan, 0]", "flange_from_tool of the tool file"),
+        ] {
+            let error = read(facing, xyz_m).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

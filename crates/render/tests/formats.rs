@@ -151,7 +151,7 @@ fn binary_stl_is_grey() {
     assert!(error.contains("cut.stl"), "{error}");
 }
 
-/// Two primitives, a material each, under a node that is moved and scaled.
+/// Two primitives, a material each (in linear light), under a node that is moved and scaled.
 #[test]
 fn gltf_with_nodes_and_materials() {
     let folder = Folder::new();
@@ -164,8 +164,8 @@ fn gltf_with_nodes_and_materials() {
             {"attributes": {"POSITION": 0}, "indices": 1, "material": 0},
             {"attributes": {"POSITION": 0}, "indices": 2, "material": 1}]}],
         "materials": [
-            {"pbrMetallicRoughness": {"baseColorFactor": [0.784, 0.078, 0.118, 1.0]}},
-            {"pbrMetallicRoughness": {"baseColorFactor": [0.039, 0.412, 0.769, 1.0]}}],
+            {"pbrMetallicRoughness": {"baseColorFactor": [0.5776, 0.0070, 0.0130, 1.0]}},
+            {"pbrMetallicRoughness": {"baseColorFactor": [0.0030, 0.1413, 0.5520, 1.0]}}],
         "buffers": [{"uri": "wedge.bin", "byteLength": 72}],
         "bufferViews": [
             {"buffer": 0, "byteOffset": 0, "byteLength": 48},
@@ -180,6 +180,10 @@ fn gltf_with_nodes_and_materials() {
     assert_wedge(&TexturedMesh::read(&path, None).unwrap(), RED, BLUE);
     fs::write(folder.0.path().join("wedge.bin"), &bytes[..40]).unwrap();
     assert!(TexturedMesh::read(&path, None).unwrap_err().to_string().contains("wedge.gltf"));
+    let circle = text.replace(r#"{"mesh": 0}"#, r#"{"mesh": 0, "children": [0]}"#);
+    fs::write(folder.0.path().join("wedge.bin"), &bytes).unwrap();
+    let error = TexturedMesh::read(&folder.write("circle.gltf", circle), None).unwrap_err().to_string();
+    assert!(error.contains("node 0 is its own parent or has two"), "{error}");
 }
 
 #[test]

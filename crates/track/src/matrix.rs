@@ -4,6 +4,15 @@ use nalgebra::Matrix6;
 /// Why a message is not a track.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum TrackMessageError {
+    /// Not the name of a view.
+    #[error("{0}")]
+    View(String),
+    /// The camera's place is not a rigid transform.
+    #[error("the place of the camera is refused: {0}")]
+    Camera(CalibrationMessageError),
+    /// No time between frames.
+    #[error("the time between frames is {0} s; it must be above 0")]
+    Period(f64),
     /// A pose is not a rigid transform.
     #[error("the pose of frame {frame} is refused: {why}")]
     Pose {
@@ -19,6 +28,14 @@ pub enum TrackMessageError {
         frame: u32,
         /// Which element, row by row.
         index: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// An accepted pose that does not say how well it fits.
+    #[error("the residual of frame {frame} is {value}, though its pose is accepted")]
+    Residual {
+        /// The frame.
+        frame: u32,
         /// Its value.
         value: f64,
     },

@@ -44,6 +44,11 @@ impl ToolTrack {
     pub fn at(&self, frame: usize) -> Option<&TrackedPose> {
         self.poses.iter().find(|pose| pose.frame == frame)
     }
+
+    /// Frames 1 to `frame_count` without a pose.
+    pub fn lost(frame_count: usize, reason: &str) -> Self {
+        Self { poses: (1..frame_count).map(|frame| TrackedPose::lost(frame, reason)).collect() }
+    }
 }
 
 impl TrackedPose {

@@ -39,7 +39,14 @@ fn view_track() -> ToolTrack {
 }
 
 fn view_header() -> TrackHeader {
-    TrackHeader { clip_id: "clip".to_owned(), view: View::Side, tool: "left".to_owned(), round: 1 }
+    TrackHeader {
+        clip_id: "clip".to_owned(),
+        view: View::Side,
+        tool: "left".to_owned(),
+        round: 1,
+        world_from_camera: pose(),
+        frame_period_s: 0.2,
+    }
 }
 
 fn fused_pose(frame: usize, accepted: bool) -> FusedPose {
@@ -71,7 +78,9 @@ fn a_view_track_survives_its_message() {
         (message.header.frame_id.as_str(), message.view.as_str()),
         ("camera_side_optical_frame", "side")
     );
-    let back = track_from_message(&message).unwrap();
+    let (header, back) = track_from_message(&message).unwrap();
+    assert!(near(&header.world_from_camera, &pose()));
+    assert_eq!(TrackHeader { world_from_camera: pose(), ..header }, view_header());
     for (before, after) in track.poses.iter().zip(&back.poses) {
         assert!(near(&before.camera_from_tool, &after.camera_from_tool));
         let same = TrackedPose { camera_from_tool: before.camera_from_tool, ..after.clone() };
@@ -112,6 +121,21 @@ fn damaged_messages_are_refused_by_value() {
     message.poses[0].status = 9;
     let error = track_from_message(&message).unwrap_err().to_string();
     assert_eq!(error, "status 9 is not known; the largest is 2");
+
+    for (damage, expected) in [
+        (
+            (|message| message.poses[0].residual = f64::NAN) as fn(&mut msgs::ToolTrack),
+            "residual of frame 1 is NaN",
+        ),
+        (|message| message.frame_period_s = 0.0, "the time between frames is 0 s"),
+        (|message| message.view = "left".to_owned(), "no view is named \"left\""),
+        (|message| message.world_from_camera.orientation.w = 3.0, "the place of the camera is refused"),
+    ] {
+        let mut message = track_to_message(&view_header(), &view_track());
+        damage(&mut message);
+        let error = track_from_message(&message).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 
     let track = FusedTrack::judged(vec![fused_pose(1, true)], 1);
     let mut message = fused_to_message(&fused_header(), &track);

@@ -10,7 +10,6 @@ use crate::plan_settings::plan_settings;
 /// What holds for all arms.
 pub(crate) struct Parameters {
     pub min_waypoints: i64,
-    pub min_round: i64,
     pub joint_state_timeout_s: f64,
     pub driver_timeout_s: f64,
     pub start_delay_s: f64,
@@ -70,11 +69,6 @@ fn declare_common(p: &mut ParameterSet) -> Result<Parameters, ParameterError> {
             Declaration::new("min_waypoints", 4_i64)
                 .about("The fewest accepted poses of a tool that are executed")
                 .range(2, 1000),
-        )?,
-        min_round: p.declare(
-            Declaration::new("min_round", 0_i64)
-                .about("Trajectories of earlier rounds of tracking are passed over")
-                .range(0, 255),
         )?,
         joint_state_timeout_s: p.declare(
             Declaration::new("joint_state_timeout_s", 0.5)

@@ -16,7 +16,7 @@ pub(crate) struct MotionLimits {
     pub tracking_tolerance_rad: f64,
     /// The farthest that a joint may be from a trajectory's last point when it is over, rad.
     pub goal_tolerance_rad: f64,
-    /// The highest speed of the tool's frame, m/s.
+    /// The highest speed of the tool's working point, m/s.
     pub tcp_speed_m_s: f64,
     /// The highest jerk while the arm is brought to rest, rad/s³.
     pub stop_jerk_rad_s3: f64,
@@ -172,6 +172,7 @@ mod tests {
     use super::*;
     use dreamitate_config::{ConfigFolder, Task};
     use dreamitate_motion::TrajectoryPoint;
+    use nalgebra::Point3;
 
     const LIMITS: MotionLimits = MotionLimits {
         start_tolerance_rad: 0.01,
@@ -183,8 +184,12 @@ mod tests {
     };
 
     fn arm() -> Arm {
+        arm_of("rotation")
+    }
+
+    fn arm_of(task: &str) -> Arm {
         let folder = ConfigFolder::find(None);
-        let task = Task::read(&folder, "rotation").unwrap();
+        let task = Task::read(&folder, task).unwrap();
         crate::arms_of_task(&folder, &task).unwrap().swap_remove(0).arm
     }
 
@@ -211,12 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tools_speed_is_the_radius_times_the_joints() {
-        let arm = arm();
-        let radius_m =
-            (arm.world_from_base.inverse() * arm.world_from_tool(&arm.home)).translation.vector.xy().norm();
-        let found = tool_speed_m_s(&arm, &arm.home, &seen(arm.home, 2.0).velocities);
-        assert!((found - 2.0 * radius_m).abs() < 1e-6, "{found} m/s at {radius_m} m");
+    fn the_tools_speed_is_the_joints_times_the_radius_of_its_working_point() {
+        for (task, tcp_in_tool) in [("rotation", [0.0; 3]), ("scooping", [0.073, 0.0, -0.014])] {
+            let arm = arm_of(task);
+            let base_from_tool = arm.world_from_base.inverse() * arm.world_from_tool(&arm.home);
+            let radius_m = (base_from_tool * Point3::from(tcp_in_tool)).coords.xy().norm();
+            let found = tool_speed_m_s(&arm, &arm.home, &seen(arm.home, 2.0).velocities);
+            assert!((found - 2.0 * radius_m).abs() < 1e-6, "{task}: {found} m/s at {radius_m} m");
+        }
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Settings {
                 .about("The folder of the recorded dream, for source \"recorded\""),
         )?;
         let config_dir = parameters.declare(Declaration::text("config_dir", "").about(
-            "The folder of tasks, rigs, tools and robots; empty: the one that comes with the program",
+            "The folder of tasks, rigs, tools, robots and boards; empty: the one that comes with the program",
         ))?;
         let task = parameters.declare(
             Declaration::text("task", "rotation")

@@ -39,7 +39,7 @@ use std::{
 ///
 /// Exit codes: 0 done; 1 an error; 2 wrong arguments; 3 the dream was rejected (nothing moved: dream again
 /// with another seed); 4 no plan, or the execution broke off (arms stopped and held); 5 a replay differs
-/// from what was recorded.
+/// from what was recorded or expected.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about)]
 pub struct Cli {
@@ -53,7 +53,7 @@ enum Command {
     Run(RunArgs),
     /// Track the tools of a dream and write their poses; nothing moves.
     Track(TrackArgs),
-    /// Play a recorded dream through the trackers again and compare with what was recorded.
+    /// Play a recorded dream through the trackers again and compare with what was recorded or expected.
     Replay(ReplayArgs),
     /// The same as `run` with every node a process of its own, over Zenoh (ROS 2's keys and types), or over ROS 2 where built for it.
     Launch(LaunchArgs),
@@ -61,7 +61,7 @@ enum Command {
     Plan(PlanArgs),
     /// The postures that put an arm's flange at a pose.
     Ik(IkArgs),
-    /// Find how a tool sits on its flange from measurements, and write it to the tool's file.
+    /// Find how a tool sits on its flange from measurements; `--write` puts it into the tool's file.
     Mount(MountArgs),
     /// Find where cameras and arms stand from pictures of a printed board, and write a rig's file.
     Calibrate {
@@ -193,6 +193,10 @@ struct ReplayArgs {
 
 /// Runs a command and returns the program's exit code.
 pub fn execute(cli: Cli) -> ExitCode {
+    // Whoever reads a list may stop in the middle. What moves arms or writes files goes on.
+    if matches!(cli.command, Command::Ik(_) | Command::Inspect { .. } | Command::Model { .. }) {
+        sigpipe::reset();
+    }
     let filter = std::env::var("RUST_LOG")
         .unwrap_or_else(|_| "warn,zenoh=error,calib_targets_charuco=error".to_owned());
     tracing_subscriber::fmt()

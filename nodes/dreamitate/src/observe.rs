@@ -147,7 +147,7 @@ impl Observer {
             let mut last = [ToolTrack::default(), ToolTrack::default()];
             for (subscription, last) in views.iter_mut().zip(&mut last) {
                 while let Some(message) = subscription.try_recv() {
-                    *last = track_from_message(&message?)?;
+                    *last = track_from_message(&message?)?.1;
                 }
             }
             view_tracks.insert(tool.clone(), last);

@@ -2,7 +2,7 @@
 
 use crate::observe::{Observed, TaskScore};
 use arm_executor::DeviationSummary;
-use dreamitate_geometry::{Pose, View, rotation_angle_rad};
+use dreamitate_geometry::{Pose, View, median, rotation_angle_rad};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Outcome, Status};
 use rayon::prelude::*;
@@ -87,13 +87,6 @@ pub(crate) fn deviations(track: &FusedTrack, reference: &FusedTrack) -> Vec<(usi
         .collect()
 }
 
-/// The middle value; NaN of none.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 impl Reprojection {
     fn of(observed: &Observed, tool: &str, model: &ToolModel, view: View) -> Self {
         let seen = observed.clip.view(view);
@@ -104,7 +97,7 @@ impl Reprojection {
                 reprojection_px(model, &seen.camera, camera_from_tool, photo, picture)
             };
             let distances: Vec<f64> = poses.par_iter().filter_map(distance_px).collect();
-            Some(median(distances.into_iter())).filter(|px| px.is_finite())
+            median(distances)
         };
         let own = observed.view_tracks.get(tool).map(|views| views[view.index()].poses.as_slice());
         let own = own.unwrap_or_default().iter().filter(|pose| pose.status == Status::Accepted);

@@ -38,7 +38,7 @@ impl ClipTracker {
             let fusion = Fusion { symmetry: self.tools[tool].1.config.symmetry, ..Fusion::default() };
             fusion.fuse_stereo(|view| clip.view(view).world_from_camera, tracks)
         };
-        let tools = track_together(&views, fuse);
+        let tools = track_together(&views, fuse)?;
         Ok(Tracked { tools, seconds: begin.elapsed().as_secs_f64() })
     }
 

@@ -7,11 +7,14 @@ mod programs;
 #[path = "run/restart.rs"]
 mod restart;
 
+use dreamer::rendered::render;
+use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_geometry::View;
 use programs::build_all_programs;
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 fn dreamitate(args: &[&str]) -> Output {
@@ -262,6 +265,29 @@ fn a_dream_without_a_tool_is_rejected_and_nothing_moves() {
     assert!(out.join("bag").is_dir() && out.join("report.html").is_file());
 }
 
+/// The side view is the empty table's in all frames; the other one goes on, and must not wait for it for ever.
+#[test]
+fn a_dream_of_which_one_view_shows_no_tool_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let dream = folder.path().join("dream");
+    std::fs::create_dir_all(dream.join("frames")).unwrap();
+    let task = Task::read(&ConfigFolder::find(None), "rotation").unwrap();
+    let clip = render(&task, 5, |_, _| true).unwrap().clip;
+    let [top, side] = View::ALL.map(|view| &clip.view(view).frames);
+    top[0].save(dream.join("top.png")).unwrap();
+    side[0].save(dream.join("side.png")).unwrap();
+    for (number, frame) in top.iter().chain(std::iter::repeat_n(&side[0], 12)).enumerate() {
+        frame.save(dream.join(format!("frames/{number:02}.png"))).unwrap();
+    }
+    let out = folder.path().join("out");
+    let output = dreamitate(&["run", "rotation", "--fast", "--dream", path(&dream), "--out", path(&out)]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let summary = json(&out.join("summary.json"));
+    assert_eq!(summary["outcome"], "rejected");
+    let frames = summary["tools"]["left"]["rejected_frames"].to_string();
+    assert!(frames.contains("side"), "{summary:#}");
+}
+
 /// A file that may not grow beyond 4 MB stands for the disk; the clip alone is larger.
 #[test]
 fn a_full_disk_ends_the_recording_with_an_error_and_leaves_the_rest() {
@@ -349,6 +375,21 @@ fn postures_of_a_pose_are_listed_and_a_pose_out_of_reach_is_said() {
     }
     let (code, message) = code_and_message(&dreamitate(&["plan", "--trajectory", "/no/tracks.json"]));
     assert!(code == 1 && message.contains("/no/tracks.json"), "{message}");
+}
+
+/// As in `dreamitate inspect BAG | head`.
+#[test]
+fn a_list_whose_reader_has_gone_ends_quietly() {
+    let bag = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/replay/rotation.mcap");
+    let mut listing = Command::new(env!("CARGO_BIN_EXE_dreamitate"))
+        .args(["inspect", bag])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(listing.stdout.take());
+    let output = listing.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty() && !output.status.success(), "{output:?}");
 }
 
 /// The tool's file gets the mount that measurements agree on, and keeps its comments; one that contradicts is named.

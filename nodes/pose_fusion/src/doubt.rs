@@ -1,4 +1,5 @@
 use crate::view_pose::ViewPose;
+use dreamitate_geometry::median;
 use dreamitate_track::FusedPose;
 use nalgebra::UnitQuaternion;
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ const MISFIT_WEIGHT: f64 = 2.0;
 /// rejected.
 pub(crate) fn doubt(seen: &mut [(usize, Vec<ViewPose>)], poses: &mut [FusedPose]) {
     let accepted = poses.iter().filter(|pose| pose.accepted && pose.rotation_gap_rad.is_finite());
-    let Some(usual_rad) = median(accepted.map(|pose| pose.rotation_gap_rad).collect()) else { return };
+    let Some(usual_rad) = median(accepted.map(|pose| pose.rotation_gap_rad)) else { return };
     let most_rad = (UNUSUAL * usual_rad).max(UNUSUAL_RAD);
     let usual_residuals = usual_residuals(seen);
     for (index, (_, views)) in seen.iter_mut().enumerate() {
@@ -68,9 +69,4 @@ fn usual_residuals(seen: &[(usize, Vec<ViewPose>)]) -> HashMap<String, f64> {
         residuals.entry(view.view.clone()).or_default().push(view.residual);
     }
     residuals.into_iter().filter_map(|(view, list)| Some((view, median(list)?.max(1.0)))).collect()
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }

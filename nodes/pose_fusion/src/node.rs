@@ -8,7 +8,7 @@ use dreamitate_geometry::{View, WORLD_FRAME};
 use dreamitate_msgs::{dreamitate_msgs as msgs, geometry_msgs::PoseArray, std_msgs::Header};
 use dreamitate_render::ToolConfig;
 use dreamitate_track::{
-    FusedHeader, FusedTrack, Outcome, PRIOR_ROUNDS, ToolTrack, fused_to_message, track_from_message,
+    FusedHeader, Outcome, PRIOR_ROUNDS, ToolTrack, TrackHeader, fused_to_message, track_from_message,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ struct Parameters {
 }
 
 /// The latest track of each view of one tool.
-type Views = [Option<(msgs::ToolTrack, ToolTrack)>; 2];
+type Views = [Option<(TrackHeader, ToolTrack)>; 2];
 
 struct Output {
     prior: Publisher<msgs::ToolTrajectory>,
@@ -144,15 +144,14 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     // The clip and round of the last prior of each tool.
     let mut told: Vec<Option<(String, u8)>> = vec![None; outputs.len()];
     while let Some((tool, view, message)) = tracks.recv().await {
-        let parsed = message.map_err(anyhow::Error::from).and_then(|m| Ok((track_from_message(&m)?, m)));
-        match parsed {
-            Ok((track, message)) => latest[tool][view] = Some((message, track)),
+        match message.map_err(anyhow::Error::from).and_then(|message| Ok(track_from_message(&message)?)) {
+            Ok(track) => latest[tool][view] = Some(track),
             Err(error) => {
                 tracing::error!("a track is refused: {error:#}");
                 continue;
             }
         }
-        let [Some((top, _)), Some((side, _))] = &latest[tool] else { continue };
+        let [Some((top, top_track)), Some((side, side_track))] = &latest[tool] else { continue };
         let round = top.round.min(side.round);
         let clip_and_round = Some((top.clip_id.clone(), round));
         // One view may be behind, until it has our prior. A tracker that was started again lacks one that nobody who
@@ -165,9 +164,12 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
             clip_id: top.clip_id.clone(),
             tool: task.tools[tool].name.clone(),
             round,
-            frame_period_s: task.frame_period_s,
+            frame_period_s: top.frame_period_s,
         };
-        let fused = fuse_track(&latest[tool], &task, &fusions[tool]);
+        let fused = fusions[tool].fuse_tracks(&[
+            (View::Top.name(), top.world_from_camera, top_track),
+            (View::Side.name(), side.world_from_camera, side_track),
+        ]);
         let output = &outputs[tool];
         if header.round < parameters.prior_rounds && fused.poses.iter().any(|p| p.world_from_tool.is_some()) {
             output.prior.publish(&fused_to_message(&header, &fused))?;
@@ -188,9 +190,4 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
         output.detail.publish(&fused_to_message(&header, &fused))?;
     }
     Ok(())
-}
-
-fn fuse_track(views: &Views, task: &Task, fusion: &Fusion) -> FusedTrack {
-    let tracks = views.iter().flatten().map(|(_, track)| track);
-    fusion.fuse_stereo(|view| task.rig.camera(view).world_from_camera, tracks)
 }

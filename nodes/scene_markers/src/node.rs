@@ -105,7 +105,7 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
                     News::Track(view, track) => Some(((index, *view), track.clip_id.clone())),
                     _ => None,
                 };
-                match take(&mut scene.tools[index], &task, arms[index].as_ref(), news) {
+                match take(&mut scene.tools[index], arms[index].as_ref(), news) {
                     Ok(true) => {
                         paths[index].publish(&scene.tools[index].path())?;
                         frame = 0;
@@ -219,16 +219,16 @@ fn forward<M: Message>(
 }
 
 /// Takes in what came; whether it is a new trajectory.
-fn take(tool: &mut SceneTool, task: &Task, arm: Option<&PlannedArm>, news: News) -> anyhow::Result<bool> {
+fn take(tool: &mut SceneTool, arm: Option<&PlannedArm>, news: News) -> anyhow::Result<bool> {
     match news {
         News::Fused(message) => {
             tool.fused = Some(fused_from_message(&message)?);
             return Ok(true);
         }
         News::Track(view, message) => {
-            let track = track_from_message(&message)?;
+            let (header, track) = track_from_message(&message)?;
             tool.views.retain(|(of, ..)| *of != view);
-            tool.views.push((view, task.rig.camera(view).world_from_camera, track));
+            tool.views.push((view, header.world_from_camera, track));
         }
         News::Plan(message) => {
             let postures = message.trajectory.iter().flat_map(|part| &part.joint_trajectory.points);

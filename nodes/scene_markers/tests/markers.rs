@@ -229,7 +229,14 @@ async fn the_dream_is_shown_with_the_tracked_tools() {
     };
     clips.publish(&clip_to_message(&clip, Time::now())).unwrap();
     let track = |clip_id: &str| {
-        let header = TrackHeader { clip_id: clip_id.into(), view: View::Side, tool: "left".into(), round: 0 };
+        let header = TrackHeader {
+            clip_id: clip_id.into(),
+            view: View::Side,
+            tool: "left".into(),
+            round: 0,
+            world_from_camera: clip.side.world_from_camera,
+            frame_period_s: clip.frame_period_s,
+        };
         track_to_message(&header, &scene(box_mesh()).tools[0].views[0].2)
     };
     // How many of the next frames differ from grey.

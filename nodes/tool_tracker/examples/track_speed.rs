@@ -25,12 +25,12 @@ fn main() -> anyhow::Result<()> {
             let tracker = ViewTracker::new(clip_view, tools.clone(), TrackerSettings::default())?;
             let prepared = begin.elapsed();
             let begin = Instant::now();
-            let tracks = tracker.track()?;
+            let tracks = tracker.track();
             let tracked = begin.elapsed();
             let begin = Instant::now();
             for (index, track) in tracks.iter().enumerate() {
                 let fused = alone.fuse_tracks(&[(view.name(), clip_view.world_from_camera, track)]);
-                tracker.track_with_fused(index, track, &tracks, &fused, None);
+                tracker.track_with_fused(index, track, &tracks, &fused, &[]);
             }
             println!("{view}: prepare {prepared:.1?}, track {tracked:.1?}, again {:.1?}", begin.elapsed());
         }

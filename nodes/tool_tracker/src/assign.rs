@@ -10,16 +10,16 @@ use rayon::prelude::*;
 /// Two tools are never nearer than this, metres.
 pub(crate) const APART_M: f64 = 0.05;
 
-/// Finds all tools in one frame: the assignment of regions to tools that explains most: a pose a tool.
+/// Finds all `sought` tools in one frame: the assignment of regions to tools that explains most: a pose a tool.
 pub(crate) fn assign(
     model: &ViewModel,
+    sought: &[usize],
     frame: &Levels,
     shot: &Shot,
     regions: &[[f32; 2]],
 ) -> Option<Vec<Refined>> {
-    let tools = model.tools.len();
     let jobs: Vec<(usize, [f32; 2])> =
-        (0..tools).flat_map(|tool| regions.iter().map(move |region| (tool, *region))).collect();
+        sought.iter().flat_map(|tool| regions.iter().map(move |region| (*tool, *region))).collect();
     let found: Vec<Option<Refined>> = jobs
         .par_iter()
         .map_init(Scratch::default, |scratch, &(tool, region)| {
@@ -28,7 +28,7 @@ pub(crate) fn assign(
         .collect();
     let table: Vec<&[Option<Refined>]> = found.chunks(regions.len().max(1)).collect();
     let mut best = None;
-    if table.len() == tools {
+    if table.len() == sought.len() {
         extend(&table, &mut Vec::new(), 0.0, &mut best);
     }
     best.map(|(_, chosen)| chosen)

@@ -1,7 +1,7 @@
 use crate::{
     levels::{Levels, Scale},
     look::Shot,
-    refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, Stage, refine},
+    refine::{COARSE, FINE, GLANCE, MIDDLE, Refined, Scene, Scratch, Stage, is_nearly, refine},
     region::{centres, likeness},
     templates::TemplateBank,
     view_model::ViewModel,
@@ -101,7 +101,7 @@ fn best_fine(
     keep_best(&mut kept, go_on);
     let mut best: Option<Refined> = None;
     for start in &kept {
-        let is_rival = start.gain > RIVAL * kept[0].gain;
+        let is_rival = is_nearly(start.gain, kept[0].gain, RIVAL);
         if !is_rival && best.as_ref().is_some_and(|best| best.explained > CERTAIN) {
             break;
         }

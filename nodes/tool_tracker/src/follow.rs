@@ -7,6 +7,7 @@ use crate::{
 };
 use dreamitate_geometry::Pose;
 use dreamitate_track::{Status, TrackedPose};
+use nalgebra::Vector3;
 
 /// Guesses from the frame before that are looked at more closely.
 const GUESSES: usize = 2;
@@ -28,7 +29,7 @@ impl Follower {
 
     /// The tool's pose in the next frame, whose number is `number`.
     pub fn step(
-        &mut self,
+        &self,
         model: &ViewModel,
         (number, frame): (usize, &Levels),
         shot: &Shot,
@@ -46,11 +47,20 @@ impl Follower {
         if let Some(symmetry) = scene.tool.config.symmetry.filter(|_| pose.status != Status::Lost) {
             pose.camera_from_tool = symmetry.nearest(&pose.camera_from_tool, &self.last[0]);
         }
+        pose
+    }
+
+    /// Goes on from a frame's pose if it is accepted.
+    pub fn go_on(&mut self, pose: &TrackedPose) {
         if pose.status == Status::Accepted {
             self.last.insert(0, pose.camera_from_tool);
             self.last.truncate(2);
         }
-        pose
+    }
+
+    /// Where the tool was seen last.
+    pub fn last_m(&self) -> Vector3<f64> {
+        self.last[0].translation.vector
     }
 
     /// Where the tool may be next: where it was, where it was heading, and on each near region.

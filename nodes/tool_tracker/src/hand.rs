@@ -47,7 +47,7 @@ fn opened(covers: &[Cover], [w, h]: [usize; 2], radius: usize, meant: impl Fn(Co
 
 /// Dilates by a square of `2·radius + 1` pixels. Laid over itself, shifted by one pixel more than it has grown, a mask has no gaps:
 /// few steps reach far.
-fn dilate(mask: &mut [bool], w: usize, h: usize, radius: usize, scratch: &mut Vec<bool>) {
+pub(crate) fn dilate(mask: &mut [bool], w: usize, h: usize, radius: usize, scratch: &mut Vec<bool>) {
     let mut grown = 0;
     while grown < radius {
         let shift = (grown + 1).min(radius - grown);

@@ -22,7 +22,11 @@ pub(crate) struct Level {
 
 /// A picture at full, half and quarter size.
 #[derive(Clone, Debug)]
-pub(crate) struct Levels([Level; 3]);
+pub(crate) struct Levels {
+    levels: [Level; 3],
+    /// The quarter-size picture, blurred as [`COARSE`] wants it: many starts look at the same places of it.
+    coarse: Vec<Pixel>,
+}
 
 /// The photo, and blurred as the stages of the descent want it.
 #[derive(Clone, Debug)]
@@ -36,14 +40,8 @@ impl Photo {
         let nothing = vec![false; (image.width() * image.height()) as usize];
         let masks = Masks { hands: nothing.clone(), shades: nothing, gloves: Vec::new() };
         let levels = Levels::with_hands(colours(image), image.width() as usize, masks);
-        let mut scratch = Vec::new();
-        let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]].map(|Stage { scale, sigma_px, .. }| {
-            let level = levels.at(scale);
-            let mut picture: Vec<Pixel> = level.rgb.iter().map(|pixel| pixel.map(f32::from)).collect();
-            let all = Area::whole(level.width, level.height);
-            blur(&mut picture, level.width, all, sigma_px, &mut scratch);
-            (scale, sigma_px, picture)
-        });
+        let blurred = [MIDDLE, FINE[0], FINE[1]]
+            .map(|Stage { scale, sigma_px, .. }| (scale, sigma_px, levels.at(scale).blurred(sigma_px)));
         Self { levels, blurred: blurred.into() }
     }
 
@@ -52,7 +50,8 @@ impl Photo {
         let unlike = |(scale, sigma_px, _): &&(Scale, f32, Vec<Pixel>)| {
             (*scale != stage.scale, (sigma_px - stage.sigma_px).abs().to_bits())
         };
-        self.blurred.iter().min_by_key(unlike).map_or(&[], |(.., picture)| picture)
+        let kept = self.blurred.iter().min_by_key(unlike).map_or(&[][..], |(.., picture)| picture);
+        self.levels.blurred(stage).unwrap_or(kept)
     }
 }
 
@@ -91,11 +90,17 @@ impl Levels {
         let full = Level { width, height: rgb.len() / width, rgb, masks };
         let half = full.halved();
         let quarter = half.halved();
-        Self([full, half, quarter])
+        let coarse = quarter.blurred(COARSE.sigma_px);
+        Self { levels: [full, half, quarter], coarse }
+    }
+
+    /// The picture blurred as a stage wants it, if that is at hand.
+    pub fn blurred(&self, stage: &Stage) -> Option<&[Pixel]> {
+        (stage.scale == Scale::Quarter).then_some(&self.coarse)
     }
 
     pub fn at(&self, scale: Scale) -> &Level {
-        let [full, half, quarter] = &self.0;
+        let [full, half, quarter] = &self.levels;
         match scale {
             Scale::Full => full,
             Scale::Half => half,
@@ -126,6 +131,12 @@ impl Level {
         let Masks { hands, shades, gloves } = &self.masks;
         let masks = Masks { hands: halved(hands), shades: halved(shades), gloves: halved(gloves) };
         Level { width, height, rgb, masks }
+    }
+
+    fn blurred(&self, sigma_px: f32) -> Vec<Pixel> {
+        let mut picture: Vec<Pixel> = self.rgb.iter().map(|pixel| pixel.map(f32::from)).collect();
+        blur(&mut picture, self.width, Area::whole(self.width, self.height), sigma_px, &mut Vec::new());
+        picture
     }
 
     /// The index of a pixel, or `None` outside.

@@ -1,5 +1,6 @@
 use crate::{
     appearance::{Appearance, facet_colour},
+    hand::dilate,
     levels::{Levels, Photo, Scale},
     pixel::{Pixel, bin, change_squared, difference, distance, norm_squared},
     refine::Refined,
@@ -53,7 +54,7 @@ struct Colours(Vec<f32>);
 /// Cubes of colours along each channel.
 const BINS: usize = 16;
 /// What is as near to a tool's outline may still be the tool, pixels of the half-size picture.
-const BORDER_PX: i32 = 3;
+const BORDER_PX: usize = 3;
 /// Fewer pixels are no hand.
 const MIN_HAND_PIXELS: usize = 200;
 /// A pixel that differs from the photo by less is the table's, whatever its colour, levels.
@@ -127,16 +128,13 @@ impl Look {
             for (at, coverage) in drawing.coverage.iter().enumerate() {
                 if *coverage > 0 || drawing.hides(at) {
                     let [x, y] = [at % window.width, at / window.width].map(|v| v as i32);
-                    let around = (-BORDER_PX..=BORDER_PX)
-                        .flat_map(|dy| (-BORDER_PX..=BORDER_PX).map(move |dx| (dx, dy)));
-                    for (dx, dy) in around {
-                        if let Some(near) = level.index(window.x_px + x + dx, window.y_px + y + dy) {
-                            outlines[near] = true;
-                        }
+                    if let Some(inside) = level.index(window.x_px + x, window.y_px + y) {
+                        outlines[inside] = true;
                     }
                 }
             }
         }
+        dilate(&mut outlines, level.width, level.height, BORDER_PX, &mut Vec::new());
         let light = light_of(&facets);
         let shown = facets
             .iter()

@@ -2,15 +2,13 @@
 
 use crate::{TrackerSettings, ViewModel, ViewTracker};
 use anyhow::Context;
-use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Publisher, Qos, Running};
+use dreamitate_carrier::{Carrier, Declaration, Health, Node, NodeArgs, Qos, Running};
 use dreamitate_clip::clip_from_message;
 use dreamitate_config::{ConfigFolder, Task};
-use dreamitate_geometry::View;
+use dreamitate_geometry::{Pose, View};
 use dreamitate_msgs::dreamitate_msgs as msgs;
 use dreamitate_render::ToolModel;
-use dreamitate_track::{
-    FusedTrack, Status, ToolTrack, TrackHeader, TrackedPose, fused_from_message, track_to_message,
-};
+use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackHeader, fused_from_message, track_to_message};
 use std::sync::Arc;
 
 struct Parameters {
@@ -21,16 +19,17 @@ struct Parameters {
     settings: TrackerSettings,
 }
 
-/// A clip that was tracked, kept for the rounds with priors.
+/// A clip, kept for the rounds with priors.
 struct Tracked {
-    clip_id: String,
-    model: Arc<ViewModel>,
-    tracker: Arc<ViewTracker>,
+    /// Of its tracks, but for tool and round.
+    header: TrackHeader,
+    /// None for one that cannot be tracked.
+    tracker: Option<Arc<ViewTracker>>,
     /// As the first round found them.
     alone: Arc<[ToolTrack]>,
     tracks: Vec<ToolTrack>,
-    /// What was fused when each was refined last.
-    last: Vec<Option<FusedTrack>>,
+    /// What was fused when each was refined, time by time.
+    earlier: Vec<Vec<FusedTrack>>,
 }
 
 /// Runs the node until it is dropped.
@@ -114,75 +113,96 @@ async fn work(carrier: Arc<dyn Carrier>, args: NodeArgs) -> anyhow::Result<()> {
     }
     let names: Vec<String> = task.tools.iter().map(|tool| tool.name.clone()).collect();
 
+    let mut model: Option<Arc<ViewModel>> = None;
     let mut tracked: Option<Tracked> = None;
     // Priors whose clip is not here yet: to a node that was started again both come at once.
     let mut early: Vec<(usize, msgs::ToolTrajectory)> = Vec::new();
     loop {
         tokio::select! {
             Some(clip) = clips.recv() => {
-                let header = |tool: &str, clip_id: &str| TrackHeader {
-                    clip_id: clip_id.to_owned(), view: parameters.view, tool: tool.to_owned(), round: 0,
-                };
                 let message = match clip {
                     Ok(message) => message,
                     Err(error) => { tracing::error!("{error}"); continue; }
                 };
-                let clip_id = message.clip_id.clone();
+                let mut header = TrackHeader {
+                    clip_id: message.clip_id.clone(),
+                    view: parameters.view,
+                    tool: String::new(),
+                    round: 0,
+                    world_from_camera: Pose::identity(),
+                    frame_period_s: task.frame_period_s,
+                };
                 let frame_count = message.views.first().map_or(0, |view| view.frames.len());
-                // The rig rarely changes, and the model's drawings take a while.
-                let known = tracked.take().map(|tracked| tracked.model);
-                let (view, settings) = (parameters.view, parameters.settings.clone());
-                match first_round(message, view, known, tools.clone(), settings).await {
-                    Ok(result) => {
-                        publish_all(&outputs, &names, &result.tracks, |tool| header(tool, &clip_id))?;
-                        let accepted = accepted(&result.tracks);
-                        tracing::info!("{clip_id}: {view} view: {accepted} poses accepted");
+                let settings = parameters.settings.clone();
+                let first = first_round(message, parameters.view, model.clone(), tools.clone(), settings).await;
+                let clip_id = &header.clip_id;
+                let (tracker, tracks) = match first {
+                    Ok(First { model: of_clip, tracker, tracks, frame_period_s }) => {
+                        let accepted = accepted(&tracks);
+                        tracing::info!("{clip_id}: {} view: {accepted} poses accepted", parameters.view);
                         node.diagnostics().set(Health::Ok, format!("{clip_id}: {accepted} poses accepted"));
-                        tracked = Some(result);
-                        for (tool, prior) in early.drain(..).filter(|(_, prior)| prior.clip_id == clip_id) {
-                            to_priors.send((tool, Ok(prior)))?;
-                        }
+                        header.world_from_camera = of_clip.world_from_camera;
+                        header.frame_period_s = frame_period_s;
+                        model = Some(of_clip);
+                        (Some(tracker), tracks)
                     }
+                    // An outcome, not the node's end: the fusion rejects the dream and says why.
                     Err(error) => {
-                        // An outcome, not the node's end: the fusion rejects the dream and says why.
                         tracing::warn!("{clip_id}: {error:#}");
                         node.diagnostics().set(Health::Warning, format!("{clip_id}: {error:#}"));
-                        let nothing = vec![all_lost(frame_count, &format!("{error:#}")); names.len()];
-                        publish_all(&outputs, &names, &nothing, |tool| header(tool, &clip_id))?;
+                        (None, vec![ToolTrack::lost(frame_count, &format!("{error:#}")); names.len()])
                     }
+                };
+                for ((output, name), track) in outputs.iter().zip(&names).zip(&tracks) {
+                    header.tool.clone_from(name);
+                    output.publish(&track_to_message(&header, track))?;
                 }
+                for (tool, prior) in early.drain(..).filter(|(_, prior)| prior.clip_id == header.clip_id) {
+                    to_priors.send((tool, Ok(prior)))?;
+                }
+                let earlier = vec![Vec::new(); tracks.len()];
+                tracked = Some(Tracked { header, tracker, alone: tracks.clone().into(), tracks, earlier });
             }
             Some((tool, prior)) = priors.recv() => {
-                let Ok(prior) = prior else { continue };
-                let Some(tracked) = tracked.as_mut().filter(|tracked| tracked.clip_id == prior.clip_id) else {
+                let parsed = prior.map_err(anyhow::Error::from).and_then(|m| Ok((fused_from_message(&m)?, m)));
+                let (fused, prior) = match parsed {
+                    Ok(parsed) => parsed,
+                    Err(error) => { tracing::error!("a prior is refused: {error:#}"); continue; }
+                };
+                let of_clip = |tracked: &&mut Tracked| tracked.header.clip_id == prior.clip_id;
+                let Some(tracked) = tracked.as_mut().filter(of_clip) else {
                     early.retain(|(other, _)| *other != tool);
                     early.push((tool, prior));
                     continue;
                 };
-                let fused = fused_from_message(&prior)?;
                 let track = next_round(tracked, tool, fused.clone()).await?;
-                let header = TrackHeader {
-                    clip_id: prior.clip_id.clone(),
-                    view: parameters.view,
-                    tool: names[tool].clone(),
-                    round: prior.round.saturating_add(1),
-                };
+                let round = prior.round.saturating_add(1);
+                let header = TrackHeader { tool: names[tool].clone(), round, ..tracked.header.clone() };
                 outputs[tool].publish(&track_to_message(&header, &track))?;
                 tracked.tracks[tool] = track;
-                tracked.last[tool] = Some(fused);
+                tracked.earlier[tool].push(fused);
             }
             else => return Ok(()),
         }
     }
 }
 
+/// A clip as the view alone sees it.
+struct First {
+    model: Arc<ViewModel>,
+    tracker: Arc<ViewTracker>,
+    tracks: Vec<ToolTrack>,
+    frame_period_s: f64,
+}
+
+/// `known` is the last clip's model: the rig rarely changes, and the model's drawings take a while.
 async fn first_round(
     message: msgs::StereoClip,
     view: View,
     known: Option<Arc<ViewModel>>,
     tools: Arc<[ToolModel]>,
     settings: TrackerSettings,
-) -> anyhow::Result<Tracked> {
+) -> anyhow::Result<First> {
     let work = move || {
         let clip = clip_from_message(message)?;
         let picture = clip.view(view);
@@ -191,11 +211,8 @@ async fn first_round(
             Some(model) => model,
             None => Arc::new(ViewModel::new(camera, world_from_camera, tools, settings)?),
         };
-        let tracker = ViewTracker::with_model(model.clone(), picture);
-        let tracks = tracker.track()?;
-        let alone = tracks.clone().into();
-        let last = vec![None; tracks.len()];
-        Ok(Tracked { clip_id: clip.id.clone(), model, tracker: Arc::new(tracker), alone, tracks, last })
+        let tracker = Arc::new(ViewTracker::with_model(model.clone(), picture)?);
+        Ok(First { model, tracks: tracker.track(), tracker, frame_period_s: clip.frame_period_s })
     };
     tokio::task::spawn_blocking(work).await.context("tracking stopped")?
 }
@@ -204,27 +221,12 @@ fn accepted(tracks: &[ToolTrack]) -> usize {
     tracks.iter().flat_map(|track| &track.poses).filter(|pose| pose.status == Status::Accepted).count()
 }
 
+/// What cannot be tracked stays lost: another view may go on, and waits for this one.
 async fn next_round(tracked: &Tracked, tool: usize, fused: FusedTrack) -> anyhow::Result<ToolTrack> {
-    let Tracked { tracker, alone, .. } = tracked;
-    let (tracker, alone) = (tracker.clone(), alone.clone());
-    let (track, last) = (tracked.tracks[tool].clone(), tracked.last[tool].clone());
-    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, last.as_ref()))
+    let Tracked { alone, tracks, earlier, .. } = tracked;
+    let (track, alone, earlier) = (tracks[tool].clone(), alone.clone(), earlier[tool].clone());
+    let Some(tracker) = tracked.tracker.clone() else { return Ok(track) };
+    tokio::task::spawn_blocking(move || tracker.track_with_fused(tool, &track, &alone, &fused, &earlier))
         .await
         .context("tracking stopped")
-}
-
-fn publish_all(
-    outputs: &[Publisher<msgs::ToolTrack>],
-    names: &[String],
-    tracks: &[ToolTrack],
-    header: impl Fn(&str) -> TrackHeader,
-) -> anyhow::Result<()> {
-    for ((output, name), track) in outputs.iter().zip(names).zip(tracks) {
-        output.publish(&track_to_message(&header(name), track))?;
-    }
-    Ok(())
-}
-
-fn all_lost(frame_count: usize, reason: &str) -> ToolTrack {
-    ToolTrack { poses: (1..frame_count).map(|frame| TrackedPose::lost(frame, reason)).collect() }
 }

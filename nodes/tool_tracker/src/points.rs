@@ -182,7 +182,7 @@ pub(crate) struct Picture<'a> {
 
 impl Picture<'_> {
     /// Compares the points of a drawing made at the pose `drawn`, moved along to the pose `moved`, with the
-    /// picture where they come to lie: their mean squared difference and the descent direction. The drawing is not
+    /// picture where they come to lie: their mean squared difference (infinite if none lies on it) and the descent direction. The drawing is not
     /// made again, so this holds for small moves.
     pub fn compare(&self, points: &Points, drawn: &Pose, moved: &Pose) -> (f64, Vector6<f64>) {
         struct Job<'a, 'b>(&'a Picture<'b>, &'a Points, &'a Pose, &'a Pose);
@@ -255,7 +255,8 @@ impl Picture<'_> {
                 *sum += total(lanes);
             }
         }
-        (energy / f64::from(count.max(1)), Vector6::from(descent))
+        let mean = if count == 0 { f64::INFINITY } else { energy / f64::from(count) };
+        (mean, Vector6::from(descent))
     }
 
     /// The colour at a place in the window; `None` outside and where the nearest pixel does not count.

@@ -2,7 +2,7 @@ use crate::{
     appearance::Appearance,
     blur::{blur, reach_px},
     equations::{Background, Comparison},
-    levels::{Levels, Scale},
+    levels::{Levels, Scale, crop},
     look::Shot,
     pixel::{Area, Pixel, distance},
     points::{Picture, Points},
@@ -162,7 +162,6 @@ fn descend(
     let reach = reach_px(stage.sigma_px);
     let window = Window::around(&scene.tool.mesh, &camera, start, (surround + reach) as i32 + ROOM_PX)?;
     let (width, height) = (window.width, window.height);
-    let all = Area::whole(width, height);
     let half_weight = 25.0 * (1.0 + 0.3 * stage.sigma_px * stage.scale.factor() as f32);
     // A full picture has more points than a move needs.
     let point_step = if stage.scale == Scale::Full { 2 } else { 1 };
@@ -186,9 +185,14 @@ fn descend(
     level.crop_valid(window, &level.masks.shades, before);
     level.crop_valid(window, &level.masks.gloves, bare);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
-    image.clear();
-    image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
-    blur(image, width, all, stage.sigma_px, blurred);
+    match scene.frame.blurred(&stage) {
+        Some(picture) => crop(picture, level.width, window, image, |colour| colour),
+        None => {
+            image.clear();
+            image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
+            blur(image, width, Area::whole(width, height), stage.sigma_px, blurred);
+        }
+    }
 
     let mut best: Option<Refined> = None;
     let mut damping = 1e-3;
@@ -266,7 +270,8 @@ fn descend(
                 structured: system.structured,
                 residual: system.residual,
                 information,
-                visible_fraction: drawing.visible_fraction(|at| valid[at] && !silent[at], width),
+                visible_fraction: drawing
+                    .visible_fraction(scene.tool, &camera, &trial, window, |at| valid[at] && !silent[at]),
             });
             damping *= 0.5;
         } else {
@@ -287,14 +292,13 @@ fn descend(
         let pull = |pose: &Pose| prior.map_or_else(Twist6::zeros, |prior| prior.pull(pose));
         let mut descent = system.descent / noise + tie * pull(&trial);
         let mut least = f64::INFINITY;
-        let mut settled = false;
         for _ in 0..stage.moves {
             let step = clamped(solver.solve(&descent));
             let next = perturbed(&trial, &step);
-            settled =
+            let settled =
                 step.fixed_rows::<3>(0).norm() < SETTLED_RAD && step.fixed_rows::<3>(3).norm() < SETTLED_M;
             let (difference, uphill) = picture.compare(points, &made_at, &next);
-            if difference > least {
+            if difference >= least {
                 break;
             }
             least = difference;
@@ -304,11 +308,39 @@ fn descend(
             }
             descent = uphill * (point_step as f64 / noise) + tie * pull(&trial);
         }
-        if settled && trial == made_at {
+        // A drawing that hardly moved need not be made again.
+        if let Some(best) = best.as_mut().filter(|best| best.pose == made_at)
+            && moved_px(scene.tool, &camera, &made_at, &trial) <= if judge { x(0) } else { x(1) }
+        {
+            best.pose = trial;
+            if prior.is_none() {
+                best.unheld = trial;
+            }
             break;
         }
     }
     best
+}
+
+/// Whether a gain, which may be negative, is at least so large a `part` of the best one.
+pub(crate) fn is_nearly(gain: f64, best: f64, part: f64) -> bool {
+    best - gain <= (1.0 - part) * best.abs()
+}
+
+/// Temporary.
+pub(crate) fn x(i: usize) -> f64 {
+    static X: std::sync::OnceLock<Vec<f64>> = std::sync::OnceLock::new();
+    X.get_or_init(|| {
+        let text = std::env::var("X").unwrap_or_default();
+        text.split(',').map(|v| v.parse().unwrap_or(0.0)).chain([0.0; 8]).collect()
+    })[i]
+}
+
+/// How far a move takes the tool's pixels at most, or nearly.
+fn moved_px(tool: &ToolModel, camera: &PinholeCamera, from: &Pose, to: &Pose) -> f64 {
+    let shift_m = (to.translation.vector - from.translation.vector).norm();
+    let turn_m = from.rotation.angle_to(&to.rotation) * tool.radius_m();
+    camera.fx_px * (shift_m + turn_m) / from.translation.z
 }
 
 /// Holds a round tool's turn about its axis, which no picture shows: a step along it, which means nothing, would else

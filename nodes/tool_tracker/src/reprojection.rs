@@ -16,6 +16,8 @@ const SIGMA_PX: f32 = 1.0;
 /// How far an edge is sought, and how finely.
 const REACH_PX: f32 = 8.0;
 const STEP_PX: f32 = 0.5;
+/// An edge so near to the tool is its outline.
+const BESIDE_PX: usize = 2;
 /// Drawn edges that are fainter are left out, levels a pixel.
 const FAINT: f32 = 12.0;
 /// An edge of the picture that is fainter than this part of the drawn one is another, since something is before it.
@@ -50,8 +52,16 @@ pub fn reprojection_px(
         blur(pixels, window.width, all, SIGMA_PX, &mut scratch);
     }
     let [drawn, seen] = [drawn, seen].map(|pixels| Pixels { pixels, width: window.width });
-    let mut distances: Vec<f64> =
-        drawn.edges(drawing.area, window).filter_map(|edge| edge.distance_px(&drawn, &seen)).collect();
+    // Farther from the tool the edges are the photo's.
+    let area = drawing.area.grown(BESIDE_PX, window.width, window.height);
+    drawing.grow(window.width, BESIDE_PX as u8, area);
+    let is_tools =
+        |edge: &Edge| drawing.nearness[edge.at_px[1] as usize * window.width + edge.at_px[0] as usize] > 0.0;
+    let mut distances: Vec<f64> = drawn
+        .edges(area, window)
+        .filter(is_tools)
+        .filter_map(|edge| edge.distance_px(&drawn, &seen))
+        .collect();
     if distances.len() < MIN_EDGES {
         return None;
     }
@@ -110,9 +120,8 @@ impl Pixels {
         })
     }
 
-    /// All edges in and just around an area: where colours change more than beside, across the change.
+    /// All edges in an area: where colours change more than beside, across the change.
     fn edges(&self, area: Area, window: Window) -> impl Iterator<Item = Edge> {
-        let area = area.grown(2, window.width, window.height);
         let (columns, rows) =
             (area.x0.max(2)..area.x1.min(window.width - 2), area.y0.max(2)..area.y1.min(window.height - 2));
         let places = rows.flat_map(move |y| columns.clone().map(move |x| (x, y)));
@@ -171,7 +180,11 @@ mod tests {
         // Turned by 45° in the picture, so that a move along its rows is seen alike by all its edges.
         let turned = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), std::f64::consts::FRAC_PI_4);
         let at = |x_m: f64| Pose::from_parts(Vector3::new(x_m, 0.0, 0.8).into(), turned * facing);
-        let photo = RgbImage::from_pixel(384, 224, image::Rgb([90, 100, 95]));
+        // Stripes that stay where they are, before and behind the tool.
+        let photo = RgbImage::from_fn(384, 224, |x, _| match x % 8 {
+            0..4 => image::Rgb([90, 100, 95]),
+            _ => image::Rgb([60, 66, 63]),
+        });
         let mut picture = photo.clone();
         let window = Window::whole(&camera);
         let mut drawing = Synthesis::default();

@@ -4,7 +4,6 @@ use crate::{
     levels::{Levels, Photo},
     look::{Look, Shot},
     refine::Refined,
-    tracker::TrackError,
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
@@ -22,7 +21,8 @@ pub(crate) struct Sight {
     pub frames: Vec<Levels>,
     /// For each of them the regions that may show a tool, pixels of the quarter picture.
     pub regions: Vec<Vec<[f32; 2]>>,
-    pub start: Result<Start, TrackError>,
+    /// None where no frame shows all tools.
+    pub start: Option<Start>,
 }
 
 /// Tools found in one frame, a pose a tool.
@@ -32,17 +32,6 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Whether no other need be sought.
-    fn is_trusted(&self, model: &ViewModel) -> bool {
-        /// What one colour explains better may be an arm.
-        const MIN_STRUCTURED: f64 = 0.0;
-        self.poses.iter().all(|found| {
-            found.structured >= MIN_STRUCTURED
-                && model.is_trusted(found)
-                && model.accepts(found, &model.settings)
-        })
-    }
-
     /// What the tool that explains the least explains, of what changed and of what is not of one colour; nothing if it would
     /// not be accepted.
     fn explained(&self, model: &ViewModel) -> f64 {
@@ -58,7 +47,7 @@ impl Start {
 struct Search {
     look: Look,
     /// With the frame in which the tools were found.
-    found: Result<(Start, Levels), TrackError>,
+    found: Option<(Start, Levels)>,
 }
 
 impl Search {
@@ -67,13 +56,13 @@ impl Search {
     fn new(model: &ViewModel, view: &ClipView, photo: &Arc<Photo>, look: Look) -> Self {
         let shot = Shot { photo: photo.clone(), look };
         let mut best: Option<(Start, Levels)> = None;
+        let all: Vec<usize> = (0..model.tools.len()).collect();
         for frame in (1..view.frames.len()).rev().step_by(2) {
             let levels = Levels::of(&view.frames[frame], photo, &shot.look);
-            let Some(poses) = assign(model, &levels, &shot, &regions(model, &levels, &shot)) else {
-                continue;
-            };
+            let regions = regions(model, &levels, &shot);
+            let Some(poses) = assign(model, &all, &levels, &shot, &regions) else { continue };
             let start = Start { frame, poses };
-            let trusted = start.is_trusted(model);
+            let trusted = model.is_start(&start.poses);
             if best.as_ref().is_none_or(|(best, _)| start.explained(model) > best.explained(model)) {
                 best = Some((start, levels));
             }
@@ -81,12 +70,11 @@ impl Search {
                 break;
             }
         }
-        let nothing = TrackError::NoTool { frames: view.frames.len() - 1, tools: model.tools.len() };
-        Self { look: shot.look, found: best.ok_or(nothing) }
+        Self { look: shot.look, found: best }
     }
 
     fn is_trusted(&self, model: &ViewModel) -> bool {
-        self.found.as_ref().is_ok_and(|(start, _)| start.is_trusted(model))
+        self.found.as_ref().is_some_and(|(start, _)| model.is_start(&start.poses))
     }
 
     /// The one whose start explains more; the other if both do as much.
@@ -114,9 +102,9 @@ impl Sight {
         }
         let learnt = best.found.as_ref().map(|(start, frame)| Look::seen(model, frame, &photo, &start.poses));
         let Search { look, found } = match learnt {
-            Ok(look) if best.is_trusted(model) => Search { look, ..best },
-            Ok(look) => best.or(seek(look), model),
-            Err(_) => best,
+            Some(look) if best.is_trusted(model) => Search { look, ..best },
+            Some(look) => best.or(seek(look), model),
+            None => best,
         };
         let shot = Shot { photo, look };
         let seen = |frame: &RgbImage| {

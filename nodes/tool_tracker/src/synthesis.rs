@@ -77,9 +77,7 @@ impl Synthesis {
     ) -> bool {
         let pixels = window.width * window.height;
         let columns = window.width * SAMPLES;
-        self.sample_facet.clear();
         self.sample_facet.resize(pixels * SAMPLES * SAMPLES, NOTHING);
-        self.sample_nearness.clear();
         self.sample_nearness.resize(pixels * SAMPLES * SAMPLES, 0.0);
         self.coverage.clear();
         self.coverage.resize(pixels, 0);
@@ -94,18 +92,23 @@ impl Synthesis {
             return false;
         };
         self.area = area;
+        // Samples are looked at only where the tool may be.
+        let Area { x0, y0, x1, y1 } = area;
+        let samples = Area { x0: x0 * SAMPLES, y0: y0 * SAMPLES, x1: x1 * SAMPLES, y1: y1 * SAMPLES };
+        for row in samples.rows(columns) {
+            self.sample_facet[row.clone()].fill(NOTHING);
+            self.sample_nearness[row].fill(0.0);
+        }
         let facets = &mut self.sample_facet;
         let nearness = &mut self.sample_nearness;
         draw_facets(tool, camera, camera_from_tool, window, SAMPLES, nearness, facets);
         self.hidden.clear();
         let first_untracked = tool.facets.list().len() as u8;
-        if tool.untracked.is_some() {
+        let may_hide = tool.untracked.is_some();
+        if may_hide {
             self.hidden.resize(pixels, false);
-            let is_untracked = |facet: u8| (first_untracked..NOTHING).contains(&facet);
-            for (index, _) in facets.iter().enumerate().filter(|(_, facet)| is_untracked(**facet)) {
-                self.hidden[index / columns / SAMPLES * window.width + index % columns / SAMPLES] = true;
-            }
         }
+        let is_untracked = |facet: &u8| (first_untracked..NOTHING).contains(facet);
         for y in area.y0..area.y1 {
             let (row, first) = (y * window.width, y * SAMPLES * columns);
             let above = &self.sample_facet[first..first + columns];
@@ -117,6 +120,9 @@ impl Synthesis {
                 let facets = [above[i], above[i + 1], below[i], below[i + 1]];
                 let coverage: u8 = facets.iter().map(|f| u8::from(*f < first_untracked)).sum();
                 if facets != [NOTHING; 4] {
+                    if may_hide {
+                        self.hidden[row + x] = facets.iter().any(is_untracked);
+                    }
                     self.coverage[row + x] = coverage;
                     let same = facets.iter().all(|f| *f == facets[0]);
                     self.facet[row + x] = if same { facets[0] } else { NOTHING };
@@ -196,16 +202,43 @@ impl Synthesis {
         !self.hidden.is_empty() && self.hidden[at]
     }
 
-    /// The part of the tool's area whose pixels are seen.
-    pub fn visible_fraction(&self, is_seen: impl Fn(usize) -> bool, width: usize) -> f64 {
+    /// The part of the tool's area whose pixels are seen, of all of it, also of what lies outside the window in which it was
+    /// drawn.
+    pub fn visible_fraction(
+        &self,
+        tool: &ToolModel,
+        camera: &PinholeCamera,
+        camera_from_tool: &Pose,
+        window: Window,
+        is_seen: impl Fn(usize) -> bool,
+    ) -> f64 {
         let (mut seen, mut all) = (0u32, 0u32);
-        for at in self.area.rows(width).flatten() {
+        for at in self.area.rows(window.width).flatten() {
             let coverage = u32::from(self.coverage[at]);
             all += coverage;
             seen += if coverage > 0 && is_seen(at) { coverage } else { 0 };
         }
-        if all == 0 { 0.0 } else { f64::from(seen) / f64::from(all) }
+        let Area { x0, y0, x1, y1 } = self.area;
+        let may_be_cut = x0 == 0 || y0 == 0 || x1 == window.width || y1 == window.height;
+        let share = if may_be_cut { share_within(tool, camera, camera_from_tool, window) } else { 1.0 };
+        if all == 0 { 0.0 } else { share * f64::from(seen) / f64::from(all) }
     }
+}
+
+/// The part of a tool's tracked area that lies in a window, however far the rest is outside.
+fn share_within(tool: &ToolModel, camera: &PinholeCamera, camera_from_tool: &Pose, window: Window) -> f64 {
+    /// A tool that is so much larger than the picture is hardly in it.
+    const LARGEST: usize = 4;
+    let largest = LARGEST * camera.width as usize * camera.height as usize;
+    let whole = Window::uncut(&tool.tracked, camera, camera_from_tool, 1);
+    let Some(whole) = whole.filter(|whole| whole.width.saturating_mul(whole.height) <= largest) else {
+        return 0.0;
+    };
+    let mut nearness = vec![0f32; whole.width * whole.height];
+    rasterise(&tool.tracked, camera, camera_from_tool, whole, 1, &mut nearness, |_| {});
+    let drawn = |area: Area| area.rows(whole.width).flatten().filter(|at| nearness[*at] > 0.0).count() as f64;
+    let all = drawn(Area::whole(whole.width, whole.height));
+    within(window, whole).map_or(0.0, |inside| drawn(inside) / all.max(1.0))
 }
 
 /// The part of `inner` that lies in `window`, in the window's pixels.
@@ -218,4 +251,35 @@ fn within(inner: Window, window: Window) -> Option<Area> {
     let (x0, x1) = part(inner.x_px, inner.width, window.x_px, window.width)?;
     let (y0, y1) = part(inner.y_px, inner.height, window.y_px, window.height)?;
     Some(Area { x0, y0, x1, y1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{UnitQuaternion, Vector3};
+    use std::path::Path;
+
+    #[test]
+    fn of_a_tool_across_the_pictures_corner_a_quarter_is_seen() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/tools/tracking_box_left.yaml");
+        let tool = ToolModel::read(Path::new(file)).unwrap();
+        let camera = PinholeCamera::new((615.0, 615.0), (383.5, 223.5), (768, 448)).unwrap();
+        let facing = UnitQuaternion::from_euler_angles(std::f64::consts::PI, 0.0, 0.0);
+        let seen_at = |x_px: f64, y_px: f64| {
+            let [x_m, y_m] = [(x_px - 383.5) * 0.8 / 615.0, (y_px - 223.5) * 0.8 / 615.0];
+            let middle = nalgebra::center(&tool.tracked.bounds().0, &tool.tracked.bounds().1).cast::<f64>();
+            let at = Vector3::new(x_m, y_m, 0.8) - facing * middle.coords;
+            let pose = Pose::from_parts(at.into(), facing);
+            let window = Window::around(&tool.mesh, &camera, &pose, 11).unwrap();
+            let mut drawing = Synthesis::default();
+            assert!(drawing.draw(&tool, &camera, &pose, window));
+            let is_in_picture = |at: usize| {
+                window.x_px + (at % window.width) as i32 >= 0 && window.y_px + (at / window.width) as i32 >= 0
+            };
+            drawing.visible_fraction(&tool, &camera, &pose, window, is_in_picture)
+        };
+        assert!((seen_at(300.0, 200.0) - 1.0).abs() < 1e-9);
+        assert!((seen_at(0.0, 200.0) - 0.5).abs() < 0.05, "{}", seen_at(0.0, 200.0));
+        assert!((seen_at(0.0, 0.0) - 0.25).abs() < 0.05, "{}", seen_at(0.0, 0.0));
+    }
 }

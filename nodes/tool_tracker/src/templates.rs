@@ -35,7 +35,7 @@ struct Template {
     distance: f64,
     /// Pixels relative to the tool's origin, and the facet that each shows.
     pixels: Vec<(i16, i16, u8)>,
-    /// Their mean; and that of the whole tool, if not all of it is tracked.
+    /// Their mean; and that of the tracked ones, if not all are.
     middles: Vec<[i32; 2]>,
 }
 
@@ -87,8 +87,9 @@ impl TemplateBank {
     pub fn best_poses(&self, scene: &Scene<'_>, centre: [f32; 2], most: usize) -> Vec<Pose> {
         let level = scene.frame.at(Scale::Quarter);
         let seen = seen(level, scene.shot.photo.levels.at(Scale::Quarter));
-        let score = |template: &Template, at: [i32; 2], step: usize| {
-            template.gain(scene, level, &seen, at, step).map(|gain| -gain)
+        let mut sums = Vec::new();
+        let mut score = |template: &Template, at: [i32; 2], step: usize| {
+            template.gain(scene, level, &seen, at, step, &mut sums).map(|gain| -gain)
         };
         // A drawing's middle, not the tool's origin, belongs on the region's centre.
         let on_centre = |middle: [i32; 2], [dx, dy]: [i32; 2]| {
@@ -169,11 +170,13 @@ impl Template {
         seen: &[Share],
         at: [i32; 2],
         step: usize,
+        sums: &mut Vec<Share>,
     ) -> Option<f32> {
-        let mut sums = [[0f32; 8]; 64];
+        sums.clear();
+        sums.resize(scene.printed.len(), [0.0; 8]);
         for &(dx, dy, facet) in self.pixels.iter().step_by(step) {
             let Some(i) = level.index(at[0] + i32::from(dx), at[1] + i32::from(dy)) else { continue };
-            let sum = &mut sums[usize::from(facet) & 63];
+            let Some(sum) = sums.get_mut(usize::from(facet)) else { continue };
             *sum = std::array::from_fn(|part| sum[part] + seen[i][part]);
         }
         let (mut gain, mut seen) = (0f32, 0f32);
@@ -240,7 +243,12 @@ impl Drawing {
             height: SIZE_PX,
         };
         let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance_m).into(), ray_from_tool);
-        let window = Window::around(&tool.tracked, &camera, &pose, 1)?;
+        let window = Window::around(
+            if crate::refine::x(4) > 0.0 { &tool.mesh } else { &tool.tracked },
+            &camera,
+            &pose,
+            1,
+        )?;
         let mut nearness = vec![0f32; window.width * window.height];
         let mut facets = vec![NOTHING; nearness.len()];
         draw_facets(tool, &camera, &pose, window, 1, &mut nearness, &mut facets);

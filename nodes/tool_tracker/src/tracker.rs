@@ -2,13 +2,13 @@ use crate::{
     assign::APART_M,
     expected::{Expected, expected},
     follow::Follower,
-    refine::{COARSE, FINE, MIDDLE, Prior, Refined, Scene, Scratch, refine},
+    refine::{COARSE, FINE, MIDDLE, Prior, Refined, Scene, Scratch, is_nearly, refine},
     settings::TrackerSettings,
     sight::{Sight, Start},
     view_model::ViewModel,
 };
 use dreamitate_clip::ClipView;
-use dreamitate_geometry::{Gaussian6, Pose};
+use dreamitate_geometry::{Gaussian6, Pose, median};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedTrack, Status, ToolTrack, TrackedPose};
 use rayon::prelude::*;
@@ -26,16 +26,12 @@ pub enum TrackError {
     /// The camera does not look at the table.
     #[error("the camera does not look at the table: its axis meets z = 0 at {0:.3} m along")]
     NoTable(f64),
-    /// Nothing in the clip looks like the tool.
-    #[error(
-        "no tool in the dream: of {frames} frames none shows {tools} region(s) in the tools' colours that changed against the photo"
-    )]
-    NoTool {
-        /// Frames looked at.
-        frames: usize,
-        /// Tools sought.
-        tools: usize,
-    },
+    /// A camera whose pictures hold no tool at quarter size.
+    #[error("pictures of {0}×{1} px are too small, at least {SMALLEST_PX} are needed each way")]
+    Small(u32, u32),
+    /// No frame to track.
+    #[error("{0} frame(s); a photo and at least one frame after it are needed")]
+    Frames(usize),
     /// A picture that is not the camera's.
     #[error("the picture is {}×{}, but the camera's are {}×{}", .found.0, .found.1, .expected.0, .expected.1)]
     Size {
@@ -45,6 +41,9 @@ pub enum TrackError {
         expected: (u32, u32),
     },
 }
+
+/// The least columns and rows of a picture.
+pub(crate) const SMALLEST_PX: u32 = 64;
 
 /// A pose this far from the fused one, in squared standard deviations, is sought anew from there as well.
 const DOUBTFUL_STRAIN: f64 = 16.0;
@@ -79,9 +78,7 @@ const ODD_RESIDUAL: (f64, f64) = (2.5, 30.0);
 /// The median over a track's accepted poses.
 fn usual(track: &ToolTrack, value: impl Fn(&TrackedPose) -> f64) -> Option<f64> {
     let accepted = track.poses.iter().filter(|pose| pose.status == Status::Accepted);
-    let mut values: Vec<f64> = accepted.map(value).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    median(accepted.map(value))
 }
 
 /// Rejects accepted poses that fit much worse than the track's others.
@@ -95,17 +92,17 @@ fn reject_odd(track: &mut ToolTrack) {
     }
 }
 
-/// Of two tools that are found in one place the one that fits worse is not there.
-fn reject_doubles(tracks: &mut [ToolTrack]) {
+/// Of two tools that are accepted in one place of one frame the one that fits worse is not there.
+pub(crate) fn reject_doubles(tracks: &mut [&mut [TrackedPose]]) {
     for later in 1..tracks.len() {
         let (earlier, rest) = tracks.split_at_mut(later);
-        for other in &mut rest[0].poses {
+        for other in rest[0].iter_mut() {
             let frame = other.frame;
             let same_frame =
-                earlier.iter_mut().flat_map(|track| &mut track.poses).filter(|p| p.frame == frame);
+                earlier.iter_mut().flat_map(|track| track.iter_mut()).filter(|p| p.frame == frame);
             for pose in same_frame {
                 let [a, b] = [&pose, &other].map(|p| p.camera_from_tool.translation.vector);
-                let both = pose.status != Status::Lost && other.status != Status::Lost;
+                let both = pose.status == Status::Accepted && other.status == Status::Accepted;
                 if both && (a - b).norm() < APART_M {
                     let worse = if pose.residual > other.residual { pose } else { &mut *other };
                     reject_double(worse);
@@ -124,20 +121,27 @@ impl ViewTracker {
     /// Prepares the pictures of a view.
     ///
     /// # Errors
-    /// The camera does not look at the table.
+    /// [`TrackError`]: the camera does not look at the table, or the pictures are not its.
     pub fn new(
         view: &ClipView,
         tools: Arc<[ToolModel]>,
         settings: TrackerSettings,
     ) -> Result<Self, TrackError> {
         let model = ViewModel::new(view.camera, &view.world_from_camera, tools, settings)?;
-        Ok(Self::with_model(Arc::new(model), view))
+        Self::with_model(Arc::new(model), view)
     }
 
     /// The same with a model that is there already; `view` must be of its camera.
-    pub fn with_model(model: Arc<ViewModel>, view: &ClipView) -> Self {
+    ///
+    /// # Errors
+    /// [`TrackError::Frames`] or [`TrackError::Size`].
+    pub fn with_model(model: Arc<ViewModel>, view: &ClipView) -> Result<Self, TrackError> {
+        if view.frames.len() < 2 {
+            return Err(TrackError::Frames(view.frames.len()));
+        }
+        view.frames.iter().try_for_each(|frame| model.check_size(frame))?;
         let sight = Sight::of(&model, view);
-        Self { model, sight }
+        Ok(Self { model, sight })
     }
 
     /// Frames of the clip, the photo included.
@@ -146,34 +150,44 @@ impl ViewTracker {
     }
 
     /// Follows all tools from nothing, in pictures down to half size: a track a tool, in the order of the tools.
-    /// [`Self::track_with_fused`] goes on in full size.
-    ///
-    /// # Errors
-    /// No frame shows as many candidate regions as there are tools.
-    pub fn track(&self) -> Result<Vec<ToolTrack>, TrackError> {
+    /// [`Self::track_with_fused`] goes on in full size. Where no frame shows all tools, all are lost in all frames.
+    pub fn track(&self) -> Vec<ToolTrack> {
         let model = &*self.model;
-        let start = self.sight.start.as_ref().map_err(Clone::clone)?;
+        let Some(start) = &self.sight.start else { return self.nothing() };
         let follow = |tool| self.follow(tool, start);
         let mut tracks: Vec<ToolTrack> = (0..model.tools.len()).into_par_iter().map(follow).collect();
-        reject_doubles(&mut tracks);
+        reject_doubles(&mut tracks.iter_mut().map(|track| track.poses.as_mut_slice()).collect::<Vec<_>>());
         tracks.iter_mut().for_each(reject_odd);
-        Ok(tracks)
+        tracks
     }
 
-    /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `last` is what was fused when
-    /// that was done before: from the second time on what is seen well, and what nothing new is known of, stays as it is. `alone` are all tools' tracks as
-    /// [`Self::track`] found them: where one of another tool is accepted this one is not.
+    /// Tracks of tools that are not there.
+    fn nothing(&self) -> Vec<ToolTrack> {
+        let (frames, tools) = (self.frame_count() - 1, self.model.tools.len());
+        let reason = format!(
+            "no tool in the dream: of {frames} frames none shows {tools} region(s) in the tools' colours that changed \
+             against the photo"
+        );
+        vec![ToolTrack::lost(self.frame_count(), &reason); tools]
+    }
+
+    /// Refines a tool's track once more, each pose softly tied to the one fused over all views. `earlier` are those of the
+    /// times that this was done before: from the second time on what is seen well, and what nothing new is known of, stays
+    /// as it is. `alone` are all tools' tracks as [`Self::track`] found them: where one of another tool is accepted this one
+    /// is not.
     pub fn track_with_fused(
         &self,
         tool: usize,
         track: &ToolTrack,
         alone: &[ToolTrack],
         fused: &FusedTrack,
-        last: Option<&FusedTrack>,
+        earlier: &[FusedTrack],
     ) -> ToolTrack {
         let camera_from_world = self.model.world_from_camera.inverse();
-        let expect = |fused| expected(fused, &camera_from_world, self.frame_count(), last.is_some());
-        let (expected, expected_last) = (expect(fused), last.map(expect));
+        let expect =
+            |fused, rounds: usize| expected(fused, &camera_from_world, self.frame_count(), rounds > 0);
+        let expected = expect(fused, earlier.len());
+        let last = earlier.last().map(|last| expect(last, earlier.len() - 1));
         let usually_seen = usual(track, |pose| pose.visible_fraction).unwrap_or(1.0);
         let usual_residual = usual(track, |pose| pose.residual).unwrap_or(f64::INFINITY);
         let taken = |frame: usize| {
@@ -185,7 +199,7 @@ impl ViewTracker {
         let at = |frame: usize, scratch: &mut Scratch| {
             let before = track.at(frame);
             let mut expected = Expected { taken: taken(frame), ..expected[frame].clone() };
-            let is_old = expected_last.as_ref().is_some_and(|last| expected.is_nearly(&last[frame]));
+            let is_old = last.as_ref().is_some_and(|last| expected.is_nearly(&last[frame]));
             if let Some(before) = before.filter(|_| is_old) {
                 return before.clone();
             }
@@ -278,7 +292,7 @@ impl ViewTracker {
         // What agrees with the others and is good enough is taken before what fits better and contradicts them.
         let best = found.max_by(|a, b| agrees(a).cmp(&agrees(b)).then(a.gain.total_cmp(&b.gain)));
         let nearly = |expected: &Refined| {
-            agrees(expected) && best.as_ref().is_none_or(|best| expected.gain >= NEARLY * best.gain)
+            agrees(expected) && best.as_ref().is_none_or(|best| is_nearly(expected.gain, best.gain, NEARLY))
         };
         let mut pose = model.judged(frame, of_neighbours.filter(nearly).or(best), &settings);
         if pose.status == Status::Accepted && is_taken(&pose.camera_from_tool) {
@@ -299,7 +313,9 @@ impl ViewTracker {
             let mut follower = Follower::new(tool, found.pose);
             poses.extend(numbers.into_iter().map(|number| {
                 let (frame, near) = (&frames[number - 1], &regions[number - 1]);
-                follower.step(&self.model, (number, frame), shot, near, &mut scratch)
+                let pose = follower.step(&self.model, (number, frame), shot, near, &mut scratch);
+                follower.go_on(&pose);
+                pose
             }));
         }
         poses.sort_by_key(|pose| pose.frame);
@@ -325,7 +341,7 @@ mod tests {
         };
         // Apart in frame 1, in one place in frame 2.
         let mut tracks = [track([0.0, 0.1], 20.0), track([0.3, 0.11], 30.0)];
-        reject_doubles(&mut tracks);
+        reject_doubles(&mut tracks.each_mut().map(|track| track.poses.as_mut_slice()));
         let statuses = tracks.map(|track| track.poses.iter().map(|pose| pose.status).collect::<Vec<_>>());
         assert_eq!(statuses[0], [Status::Accepted; 2]);
         assert_eq!(statuses[1], [Status::Accepted, Status::Rejected]);

@@ -4,11 +4,12 @@ use crate::{
     refine::{Prior, Refined, Scene},
     settings::TrackerSettings,
     templates::TemplateBank,
-    tracker::TrackError,
+    tracker::{SMALLEST_PX, TrackError},
 };
 use dreamitate_geometry::{Gaussian6, PinholeCamera, Pose};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{Status, TrackedPose};
+use image::RgbImage;
 use nalgebra::{Matrix6, Point3, Vector3};
 use rayon::prelude::*;
 use std::sync::{Arc, OnceLock};
@@ -21,14 +22,15 @@ pub struct ViewModel {
     pub(crate) table_distance_m: f64,
     pub(crate) settings: TrackerSettings,
     pub(crate) world_from_camera: Pose,
-    banks: OnceLock<Vec<TemplateBank>>,
+    /// A bank a tool, each drawn when it is first asked for.
+    banks: Vec<OnceLock<TemplateBank>>,
 }
 
 impl ViewModel {
     /// A view of tools by a camera over the table z = 0.
     ///
     /// # Errors
-    /// The camera does not look at the table.
+    /// The camera does not look at the table, or its pictures are tiny.
     pub fn new(
         camera: PinholeCamera,
         world_from_camera: &Pose,
@@ -40,7 +42,10 @@ impl ViewModel {
         if !(0.1..20.0).contains(&table_distance_m) {
             return Err(TrackError::NoTable(table_distance_m));
         }
-        let banks = OnceLock::new();
+        if camera.width.min(camera.height) < SMALLEST_PX {
+            return Err(TrackError::Small(camera.width, camera.height));
+        }
+        let banks = tools.iter().map(|_| OnceLock::new()).collect();
         Ok(Self { tools, camera, table_distance_m, settings, world_from_camera: *world_from_camera, banks })
     }
 
@@ -49,22 +54,26 @@ impl ViewModel {
         self.camera == *camera && self.world_from_camera == *world_from_camera
     }
 
+    pub(crate) fn check_size(&self, image: &RgbImage) -> Result<(), TrackError> {
+        let (expected, found) = ((self.camera.width, self.camera.height), image.dimensions());
+        if expected == found { Ok(()) } else { Err(TrackError::Size { found, expected }) }
+    }
+
     /// Makes the drawings from which a search starts, which else the first search does.
     pub fn prepare(&self) {
-        self.banks();
+        (0..self.tools.len()).into_par_iter().for_each(|tool| {
+            self.bank(tool);
+        });
     }
 
-    fn banks(&self) -> &[TemplateBank] {
+    /// The drawings of a tool from which a search starts. Whoever makes them does so alone: a thread that waited for others
+    /// of its pool here might be given work that waits for itself.
+    pub(crate) fn bank(&self, tool: usize) -> &TemplateBank {
         let draw = || {
             let camera = Scale::Quarter.camera(&self.camera);
-            self.tools.par_iter().map(|tool| TemplateBank::new(tool, camera, self.table_distance_m)).collect()
+            TemplateBank::new(&self.tools[tool], camera, self.table_distance_m)
         };
-        self.banks.get_or_init(draw)
-    }
-
-    /// The drawings of a tool from which a search starts.
-    pub(crate) fn bank(&self, tool: usize) -> &TemplateBank {
-        &self.banks()[tool]
+        self.banks[tool].get_or_init(draw)
     }
 
     pub(crate) fn scene<'a>(&'a self, tool: usize, frame: &'a Levels, shot: &'a Shot) -> Scene<'a> {
@@ -91,6 +100,17 @@ impl ViewModel {
         /// A pose that explains less is doubted.
         const DOUBT_BELOW: f64 = 0.6;
         found.explained >= DOUBT_BELOW.max(self.settings.min_explained)
+    }
+
+    /// Whether poses found from nothing are so good that no others need be sought.
+    pub(crate) fn is_start(&self, poses: &[Refined]) -> bool {
+        /// What one colour explains better may be an arm.
+        const MIN_STRUCTURED: f64 = 0.0;
+        poses.iter().all(|found| {
+            found.structured >= MIN_STRUCTURED
+                && self.is_trusted(found)
+                && self.accepts(found, &self.settings)
+        })
     }
 
     /// Whether a pose is accepted by all limits.

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use dreamer::rendered::render;
+use dreamer::rendered::{RenderedDream, render};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{View, rotation_angle_rad};
 use dreamitate_render::ToolModel;
 use dreamitate_track::Status;
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use std::{path::Path, sync::Arc};
 use tool_tracker::{LiveTracker, TrackError, TrackerSettings, ViewModel};
 
-#[test]
-fn tools_are_followed_there_and_back_and_found_again() {
+/// A dream, its task, and a tracker of its top view.
+fn dream() -> (RenderedDream, Task, LiveTracker) {
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
     let task = Task::read(&ConfigFolder::find(Some(Path::new(config))), "rotation").unwrap();
     let tools: Arc<[ToolModel]> =
@@ -21,7 +21,39 @@ fn tools_are_followed_there_and_back_and_found_again() {
     let view = dream.clip.view(View::Top);
     let model =
         ViewModel::new(view.camera, &view.world_from_camera, tools, TrackerSettings::default()).unwrap();
-    let mut live = LiveTracker::new(Arc::new(model), &view.frames[0]).unwrap();
+    let live = LiveTracker::new(Arc::new(model), &view.frames[0]).unwrap();
+    (dream, task, live)
+}
+
+/// Which tools a frame shows.
+fn seen(live: &mut LiveTracker, frame: &RgbImage) -> Vec<bool> {
+    live.push(frame).unwrap().iter().map(|pose| pose.status == Status::Accepted).collect()
+}
+
+#[test]
+fn a_tool_that_leaves_alone_is_found_again_and_the_other_is_followed_meanwhile() {
+    let (dream, _, mut live) = dream();
+    let frames = &dream.clip.view(View::Top).frames;
+    // The right tool is in the right half of the picture.
+    let without_right = |frame: usize| {
+        let mut picture = frames[frame].clone();
+        let middle = picture.width() / 2;
+        let table = imageops::crop_imm(&frames[0], middle, 0, middle, picture.height()).to_image();
+        imageops::replace(&mut picture, &table, i64::from(middle), 0);
+        picture
+    };
+    assert_eq!(seen(&mut live, &frames[6]), [true, true]);
+    for frame in [7, 8, 9, 10, 9, 8, 7] {
+        assert_eq!(seen(&mut live, &without_right(frame)), [true, false], "frame {frame}");
+    }
+    assert_eq!(seen(&mut live, &frames[6]), [true, true]);
+    assert_eq!(seen(&mut live, &frames[5]), [true, true]);
+}
+
+#[test]
+fn tools_are_followed_there_and_back_and_found_again() {
+    let (dream, task, mut live) = dream();
+    let view = dream.clip.view(View::Top);
 
     let small = RgbImage::new(64, 48);
     let size = TrackError::Size { found: (64, 48), expected: (view.camera.width, view.camera.height) };

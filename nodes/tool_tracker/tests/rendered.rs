@@ -74,7 +74,7 @@ fn each_view_finds_both_tools_from_nothing() {
     for view in View::ALL {
         let clip_view = dream.clip.view(view);
         let tracker = ViewTracker::new(clip_view, tools(&task), TrackerSettings::default()).unwrap();
-        let tracks = tracker.track().unwrap();
+        let tracks = tracker.track();
         for (index, (track, tool)) in tracks.iter().zip(&task.tools).enumerate() {
             // One view alone, in the half-size picture.
             assert_near_truth(track, &dream, view, &tool.name, [0.002, 0.012, 0.06]);
@@ -85,21 +85,22 @@ fn each_view_finds_both_tools_from_nothing() {
                 mean.rotation *= UnitQuaternion::from_euler_angles(0.0, 0.035, 0.0);
                 Gaussian6 { mean, covariance: Matrix6::identity() * 1e-5 }.moved(&clip_view.world_from_camera)
             });
-            let refined = tracker.track_with_fused(index, track, &tracks, &fused, None);
+            let refined = tracker.track_with_fused(index, track, &tracks, &fused, &[]);
             assert_near_truth(&refined, &dream, view, &tool.name, [0.001, 0.008, 0.03]);
             // What nothing new is known of stays.
-            let again = tracker.track_with_fused(index, &refined, &tracks, &fused, Some(&fused));
+            let again =
+                tracker.track_with_fused(index, &refined, &tracks, &fused, std::slice::from_ref(&fused));
             assert_eq!(again, refined);
         }
         // Where nothing was fused a track stays as it was.
         let nothing = FusedTrack::judged(Vec::new(), 2);
-        assert_eq!(tracker.track_with_fused(0, &tracks[0], &tracks, &nothing, None), tracks[0]);
+        assert_eq!(tracker.track_with_fused(0, &tracks[0], &tracks, &nothing, &[]), tracks[0]);
         // Where the one tool is the other is not.
         let at_other = fused(&dream, &task.tools[1].name, |world_from_tool| Gaussian6 {
             mean: world_from_tool,
             covariance: Matrix6::identity() * 1e-5,
         });
-        let doubles = tracker.track_with_fused(0, &ToolTrack::default(), &tracks, &at_other, None);
+        let doubles = tracker.track_with_fused(0, &ToolTrack::default(), &tracks, &at_other, &[]);
         assert!(doubles.poses.iter().skip(3).all(|pose| pose.status != Status::Accepted));
     }
 }
@@ -113,12 +114,12 @@ fn what_a_view_tells_is_not_what_it_has_heard() {
     let tight = ViewTie { rotation_rad: 0.003, ..ViewTie::DREAMED };
     let settings = TrackerSettings { view_tie: tight, ..Default::default() };
     let tracker = ViewTracker::new(&dream.clip.top, tools(&task), settings).unwrap();
-    let tracks = tracker.track().unwrap();
+    let tracks = tracker.track();
     let fused = fused(&dream, &task.tools[0].name, |mut mean| {
         mean.rotation *= UnitQuaternion::from_euler_angles(0.0, OFF_RAD, 0.0);
         Gaussian6 { mean, covariance: Matrix6::identity() * 1e-8 }
     });
-    let refined = tracker.track_with_fused(0, &tracks[0], &tracks, &fused, None);
+    let refined = tracker.track_with_fused(0, &tracks[0], &tracks, &fused, &[]);
     assert_near_truth(&refined, &dream, View::Top, &task.tools[0].name, [0.002, 0.012, 0.3 * OFF_RAD]);
 }
 
@@ -136,7 +137,7 @@ fn what_another_view_has_seen_is_found_along_its_line_of_sight() {
         Gaussian6 { mean: seen, covariance }.moved(&top.world_from_camera)
     });
     let tracker = ViewTracker::new(side, tools(&task), TrackerSettings::default()).unwrap();
-    let found = tracker.track_with_fused(0, &ToolTrack::default(), &[], &fused, None);
+    let found = tracker.track_with_fused(0, &ToolTrack::default(), &[], &fused, &[]);
     assert_near_truth(&found, &dream, View::Side, tool, [0.01, 0.03, 0.05]);
 }
 
@@ -144,9 +145,8 @@ fn what_another_view_has_seen_is_found_along_its_line_of_sight() {
 fn the_same_clip_gives_the_same_track() {
     let task = task();
     let dream = render(&task, 2, |_, _| true).unwrap();
-    let track = || {
-        ViewTracker::new(&dream.clip.top, tools(&task), TrackerSettings::default()).unwrap().track().unwrap()
-    };
+    let track =
+        || ViewTracker::new(&dream.clip.top, tools(&task), TrackerSettings::default()).unwrap().track();
     assert_eq!(track(), track());
 }
 
@@ -156,7 +156,7 @@ fn no_arm_is_taken_for_a_tool_that_has_left() {
     let task = task();
     let dream = render_at(&task, 1038, Level::Hard, |_, _| true).unwrap();
     let tracker = ViewTracker::new(&dream.clip.top, tools(&task), TrackerSettings::default()).unwrap();
-    let left = &tracker.track().unwrap()[0];
+    let left = &tracker.track()[0];
     for frame in 4..8 {
         let pose = left.at(frame).unwrap();
         let [across_m, ..] = error(&pose.camera_from_tool, &truth(&dream, &dream.clip.top, "left", frame));
@@ -172,7 +172,7 @@ fn a_glove_in_the_plates_colour_hides_no_plate_and_is_none() {
     for view in View::ALL {
         let clip_view = dream.clip.view(view);
         let tracker = ViewTracker::new(clip_view, tools(&task), TrackerSettings::default()).unwrap();
-        let right = &tracker.track().unwrap()[1];
+        let right = &tracker.track()[1];
         let accepted = right.poses.iter().filter(|pose| pose.frame >= 4 && pose.status == Status::Accepted);
         let errors: Vec<[f64; 3]> = accepted
             .map(|pose| error(&pose.camera_from_tool, &truth(&dream, clip_view, "right", pose.frame)))
@@ -194,7 +194,7 @@ fn frames_without_the_tool_are_not_accepted() {
         dream.clip.top.frames[frame] = dream.clip.top.frames[0].clone();
     }
     let tracker = ViewTracker::new(&dream.clip.top, tools(&task), TrackerSettings::default()).unwrap();
-    for track in tracker.track().unwrap() {
+    for track in tracker.track() {
         for frame in 1..13 {
             let pose = track.at(frame).unwrap();
             assert!(frame < 9 || pose.status != Status::Accepted, "{frame}: {pose:?}");
@@ -205,7 +205,7 @@ fn frames_without_the_tool_are_not_accepted() {
 }
 
 #[test]
-fn a_view_of_one_colour_and_a_camera_that_looks_up_are_errors() {
+fn a_view_of_one_colour_shows_no_tool_and_what_is_no_view_is_an_error() {
     let task = task();
     let mut dream = render(&task, 1, |_, _| true).unwrap();
     let view = &mut dream.clip.top;
@@ -213,7 +213,17 @@ fn a_view_of_one_colour_and_a_camera_that_looks_up_are_errors() {
         *frame = RgbImage::new(frame.width(), frame.height());
     }
     let tracker = ViewTracker::new(view, tools(&task), TrackerSettings::default()).unwrap();
-    assert_eq!(tracker.track(), Err(TrackError::NoTool { frames: 12, tools: 2 }));
+    let poses: Vec<_> = tracker.track().into_iter().flat_map(|track| track.poses).collect();
+    assert_eq!(poses.len(), 24);
+    for pose in poses {
+        assert!(pose.status == Status::Lost && pose.reason.contains("of 12 frames none shows 2"), "{pose:?}");
+    }
+    view.frames[3] = RgbImage::new(64, 64);
+    let error = ViewTracker::new(view, tools(&task), TrackerSettings::default()).err().unwrap();
+    assert!(matches!(error, TrackError::Size { found: (64, 64), .. }), "{error}");
+    view.frames.truncate(1);
+    let error = ViewTracker::new(view, tools(&task), TrackerSettings::default()).err().unwrap();
+    assert_eq!(error, TrackError::Frames(1));
 
     view.world_from_camera.rotation = UnitQuaternion::identity();
     let error = ViewTracker::new(view, tools(&task), TrackerSettings::default()).err().unwrap();
@@ -226,7 +236,7 @@ fn a_stricter_limit_rejects_and_says_so() {
     let dream = render(&task, 5, |_, _| true).unwrap();
     let settings = TrackerSettings { max_residual: 2.0, view_tie: ViewTie::DREAMED, ..Default::default() };
     let tracker = ViewTracker::new(&dream.clip.top, tools(&task), settings).unwrap();
-    for pose in tracker.track().unwrap().iter().flat_map(|track| &track.poses) {
+    for pose in tracker.track().iter().flat_map(|track| &track.poses) {
         assert_ne!(pose.status, Status::Accepted);
         assert!(pose.status == Status::Lost || pose.reason.contains("exceeds 2.0"), "{}", pose.reason);
     }

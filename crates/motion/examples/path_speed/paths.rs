@@ -26,7 +26,10 @@ pub fn bench_arm(name: &str) -> Arm {
     let robot = RobotConfig::read(&root.join(format!("config/robots/{name}.yaml"))).unwrap();
     let at_origin = XyzRpy { xyz_m: [0.0; 3], rpy_rad: [0.0; 3] };
     let mount = ArmMount { robot: name.into(), joint_prefix: String::new(), world_from_base: at_origin };
-    let handle = ToolMount { flange_from_tool: XyzRpy { xyz_m: [0.0, 0.0, 0.15], rpy_rad: [0.0; 3] } };
+    let handle = ToolMount {
+        flange_from_tool: XyzRpy { xyz_m: [0.0, 0.0, 0.15], rpy_rad: [0.0; 3] },
+        tool_from_tcp: None,
+    };
     let corners = (0..8).map(|i| {
         let side = |bit: usize, low: f64, high: f64| if i >> bit & 1 == 0 { low } else { high };
         Point3::new(side(0, -0.05, 0.05), side(1, -0.01, 0.01), side(2, -0.1, 0.0))

@@ -8,7 +8,12 @@ use ply_rs_bw::{
     parser::Parser,
     ply::{DefaultElement, Property},
 };
-use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::BufReader,
+    path::Path,
+};
 
 /// Reads a mesh by what its name ends with.
 pub(super) fn read(path: &Path) -> Result<Surface, MeshError> {
@@ -94,8 +99,8 @@ fn read_ply(path: &Path) -> Result<Surface, MeshError> {
     let mut colours: Vec<Option<[u8; 3]>> = Vec::new();
     let number = |element: &DefaultElement, name: &str| element.get(name).and_then(Property::to_f32_lossy);
     let level = |element: &DefaultElement, name: &str| match element.get(name)? {
-        Property::UChar(level) => Some(*level),
-        other => other.to_f32_lossy().map(|part| (255.0 * part).round() as u8),
+        part @ (Property::Float(_) | Property::Double(_)) => part.to_f32_lossy().map(to_level),
+        level => level.to_f32_lossy().map(|level| level as u8),
     };
     for (index, vertex) in ply.payload.get("vertex").into_iter().flatten().enumerate() {
         let position = all(["x", "y", "z"].map(|axis| number(vertex, axis)))
@@ -147,7 +152,12 @@ fn read_gltf(path: &Path) -> Result<Surface, MeshError> {
     let scene = document.default_scene().or_else(|| document.scenes().next());
     let mut nodes: Vec<(gltf::Node<'_>, Matrix4<f32>)> =
         scene.iter().flat_map(gltf::Scene::nodes).map(|node| (node, Matrix4::identity())).collect();
+    let mut seen = HashSet::new();
     while let Some((node, scene_from_parent)) = nodes.pop() {
+        // A node has one parent: of what is reached twice the file would never come to an end.
+        if !seen.insert(node.index()) {
+            return Err(malformed(path, format!("node {} is its own parent or has two", node.index())));
+        }
         let columns = node.transform().matrix();
         let scene_from_node = scene_from_parent * Matrix4::from_fn(|row, column| columns[column][row]);
         nodes.extend(node.children().map(|child| (child, scene_from_node)));
@@ -165,8 +175,10 @@ fn read_gltf(path: &Path) -> Result<Surface, MeshError> {
                 reader.read_indices().map_or_else(|| (0..count).collect(), |list| list.into_u32().collect());
             let texture: Vec<[f32; 2]> =
                 reader.read_tex_coords(0).map(|list| list.into_f32().collect()).unwrap_or_default();
-            let colours: Vec<[u8; 3]> =
-                reader.read_colors(0).map(|list| list.into_rgb_u8().collect()).unwrap_or_default();
+            let colours: Vec<[u8; 3]> = reader
+                .read_colors(0)
+                .map(|list| list.into_rgb_f32().map(of_light).collect())
+                .unwrap_or_default();
             let material = primitive.material().pbr_metallic_roughness();
             let picture = material
                 .base_color_texture()
@@ -180,7 +192,7 @@ fn read_gltf(path: &Path) -> Result<Surface, MeshError> {
                 let paint = match (picture.zip(uv), of_corners) {
                     (Some((picture, uv)), _) => Paint::Picture(picture, uv),
                     (None, Some(colours)) => Paint::Colours(colours),
-                    (None, None) => Paint::Colours([to_levels([red, green, blue]); 3]),
+                    (None, None) => Paint::Colours([of_light([red, green, blue]); 3]),
                 };
                 surface.triangles.push((corners.map(|i| i.saturating_add(offset)), paint));
             }
@@ -201,7 +213,18 @@ fn rgb(image: gltf::image::Data) -> Result<RgbImage, String> {
 
 /// Parts of 1 as levels of 255.
 fn to_levels(colour: [f32; 3]) -> [u8; 3] {
-    colour.map(|part| (255.0 * part).round() as u8)
+    colour.map(to_level)
+}
+
+fn to_level(part: f32) -> u8 {
+    (255.0 * part).round() as u8
+}
+
+/// Linear light, in which a glTF's colours are by its standard (but for pictures), as levels of sRGB.
+fn of_light(colour: [f32; 3]) -> [u8; 3] {
+    colour.map(|light| {
+        to_level(if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 })
+    })
 }
 
 fn all<T, const N: usize>(list: [Option<T>; N]) -> Option<[T; N]> {

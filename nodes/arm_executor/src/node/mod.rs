@@ -281,9 +281,6 @@ impl Executor {
             });
         }
         while let Some((tool, message)) = trajectories.recv().await {
-            if i64::from(message.round) < parameters.min_round {
-                continue;
-            }
             let complete = self.dreams.lock().take(&self.tools, &tool, message);
             let Some(dream) = complete else { continue };
             if parameters.autostart {

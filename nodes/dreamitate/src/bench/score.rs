@@ -1,6 +1,5 @@
-use crate::summary::median;
 use dreamer::rendered::RenderedDream;
-use dreamitate_geometry::{Pose, View, relative_twist, rotation_angle_rad};
+use dreamitate_geometry::{Pose, View, median, relative_twist, rotation_angle_rad};
 use dreamitate_render::ToolModel;
 use dreamitate_track::{FusedPose, FusedTrack};
 use nalgebra::Point3;
@@ -178,6 +177,9 @@ impl LevelScore {
         let count = |test: &dyn Fn(&FrameError) -> bool| frames.iter().filter(|frame| test(frame)).count();
         let distances: Vec<f64> =
             accepted.iter().map(|f| f.mahalanobis_squared).filter(|d| d.is_finite()).collect();
+        let of_accepted = |value: fn(&FrameError) -> f64| {
+            median(accepted.iter().map(|frame| value(frame))).unwrap_or(f64::NAN)
+        };
         let area: f64 = frames.iter().filter(|f| f.accepted).map(|f| (1.0 - f.add_m / ADD_M).max(0.0)).sum();
         Self {
             tracks: scored.len(),
@@ -186,14 +188,14 @@ impl LevelScore {
             within_5mm_2deg_percent: share(count(&|f| f.within(FINE)), frames.len()),
             within_20mm_5deg_percent: share(count(&|f| f.within(COARSE)), frames.len()),
             wrong_percent: share(accepted.iter().filter(|f| f.position_m > WRONG_M).count(), accepted.len()),
-            median_position_mm: 1e3 * median(accepted.iter().map(|f| f.position_m)),
-            median_rotation_deg: median(accepted.iter().map(|f| f.rotation_rad)).to_degrees(),
+            median_position_mm: 1e3 * of_accepted(|f| f.position_m),
+            median_rotation_deg: of_accepted(|f| f.rotation_rad).to_degrees(),
             add_area_percent: 100.0 * area / frames.len().max(1) as f64,
             within_95_percent: share(distances.iter().filter(|d| **d <= WITHIN_95).count(), distances.len()),
             normalised_error_squared: distances.iter().sum::<f64>() / (6 * distances.len().max(1)) as f64,
-            median_rotation_gap_deg: median(accepted.iter().map(|f| f.rotation_gap_rad)).to_degrees(),
-            median_ray_gap_mm: 1e3 * median(accepted.iter().map(|f| f.ray_gap_m)),
-            median_ms: 1e3 * median(scored.iter().map(|scored| scored.frame_s)),
+            median_rotation_gap_deg: of_accepted(|f| f.rotation_gap_rad).to_degrees(),
+            median_ray_gap_mm: 1e3 * of_accepted(|f| f.ray_gap_m),
+            median_ms: 1e3 * median(scored.iter().map(|scored| scored.frame_s)).unwrap_or(f64::NAN),
         }
     }
 }

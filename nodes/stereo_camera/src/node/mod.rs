@@ -70,7 +70,7 @@ impl Settings {
             parameters.declare(Declaration::text("side_topic", "").about("The same for the side camera"))?,
         ];
         let config_dir = parameters.declare(Declaration::text("config_dir", "").about(
-            "The folder of tasks, rigs, tools and robots; empty: the one that comes with the program",
+            "The folder of tasks, rigs, tools, robots and boards; empty: the one that comes with the program",
         ))?;
         let rig = parameters
             .declare(Declaration::text("rig", "paper").about("The calibrated rig: a name or a YAML file"))?;

@@ -5,7 +5,7 @@ use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_geometry::{Pose, Symmetry, View};
 use dreamitate_render::{TexturedMesh, ToolModel};
 use dreamitate_scene::{cuboid, lathe, plain};
-use dreamitate_track::{FusedTrack, Outcome, ToolTrack};
+use dreamitate_track::{FusedTrack, Outcome, Status, ToolTrack};
 use nalgebra::{Point3, Vector3};
 use pose_fusion::Fusion;
 use std::{
@@ -96,8 +96,9 @@ fn tracked(task: &Task, dream: &RenderedDream) -> FusedTrack {
     let fuse = |_: usize, tracks: &[ToolTrack]| {
         fusion.fuse_stereo(|view| dream.clip.view(view).world_from_camera, tracks)
     };
-    let track = track_together(&views, fuse).remove(0);
-    assert!(track.views.iter().all(|view| !view.poses.is_empty()), "a view shows no tool");
+    let track = track_together(&views, fuse).unwrap().remove(0);
+    let is_seen = |view: &ToolTrack| view.poses.iter().any(|pose| pose.status != Status::Lost);
+    assert!(track.views.iter().all(is_seen), "a view shows no tool");
     track.fused
 }
 
