@@ -61,7 +61,7 @@ pub use name::{NameError, NodeName};
 pub use node::Node;
 pub use parameter::{Declaration, Parameter, ParameterError, ParameterSet, ParameterType, ParameterValue};
 pub use params_file::{Origin, ParamsFileError};
-pub use process::{Running, between_processes, error_chain, run_process};
+pub use process::{Running, between_processes, error_chain, run_process, stop_signal};
 pub use qos::Qos;
 #[cfg(feature = "rcl")]
 pub use rcl::Rcl;

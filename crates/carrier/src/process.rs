@@ -140,18 +140,28 @@ fn wait_for_tasks(runtime: &Runtime) {
     });
 }
 
+/// Waits until the process is asked to end, by SIGINT, SIGTERM or SIGHUP; the signal's name.
+///
+/// # Errors
+/// Signals cannot be listened to.
 #[cfg(unix)]
-async fn stop_signal() -> std::io::Result<&'static str> {
+pub async fn stop_signal() -> std::io::Result<&'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let [mut interrupt, mut terminate, mut hang_up] =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
     Ok(tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
+        _ = hang_up.recv() => "SIGHUP",
     })
 }
 
+/// Waits until the process is asked to end.
+///
+/// # Errors
+/// Signals cannot be listened to.
 #[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<&'static str> {
+pub async fn stop_signal() -> std::io::Result<&'static str> {
     tokio::signal::ctrl_c().await.map(|()| "interrupt")
 }
 

@@ -78,6 +78,17 @@ impl JointTrajectory {
         (0..=last).filter_map(move |i| self.at((i as f64 / rate_hz).min(self.duration_s())))
     }
 
+    /// The states at a rate from start to end, and at least `least` of each stretch between two points, however short: what
+    /// happens between them is seen.
+    pub fn sampled_between(&self, rate_hz: f64, least: usize) -> impl Iterator<Item = TrajectoryPoint> + '_ {
+        let stretches = self.points.windows(2).flat_map(move |pair| {
+            let (from_s, length_s) = (pair[0].time_s, pair[1].time_s - pair[0].time_s);
+            let steps = ((length_s * rate_hz).ceil() as usize).max(least).max(1);
+            (0..steps).map(move |step| from_s + length_s * step as f64 / steps as f64)
+        });
+        stretches.filter_map(|time_s| self.at(time_s)).chain(self.points.last().copied())
+    }
+
     /// What the trajectory asks of the arm, sampled at 1 kHz.
     pub fn demand(&self, arm: &Arm) -> Demand {
         let mut demand = Demand {

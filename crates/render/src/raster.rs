@@ -54,28 +54,11 @@ impl Window {
         camera_from_mesh: &Pose,
         margin_px: i32,
     ) -> Option<Self> {
-        let whole = Self::uncut(mesh, camera, camera_from_mesh, 0)?;
-        let margin_px = i64::from(margin_px);
-        let cut = |first: i32, size: usize, image: u32| {
-            let (first, image) = (i64::from(first), i64::from(image));
-            let last = first + size as i64 - 1;
-            let is_in_image = last >= 0 && first < image;
-            let (first, last) =
-                ((first - margin_px).max(-margin_px), (last + margin_px).min(image - 1 + margin_px));
-            (is_in_image && last > first).then_some((first as i32, (last - first + 1) as usize))
-        };
-        let (x_px, width) = cut(whole.x_px, whole.width, camera.width)?;
-        let (y_px, height) = cut(whole.y_px, whole.height, camera.height)?;
-        Some(Self { x_px, y_px, width, height })
+        Self::of(mesh, camera, camera_from_mesh)?.in_image(camera, margin_px)
     }
 
-    /// The same, however far outside the image.
-    pub fn uncut(
-        mesh: &TexturedMesh,
-        camera: &PinholeCamera,
-        camera_from_mesh: &Pose,
-        margin_px: i32,
-    ) -> Option<Self> {
+    /// The box of a mesh at a pose, however far outside the image; `None` where the mesh is not in front of the camera.
+    pub fn of(mesh: &TexturedMesh, camera: &PinholeCamera, camera_from_mesh: &Pose) -> Option<Self> {
         let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
         let rotation = camera_from_mesh.rotation.to_rotation_matrix();
         for vertex in &mesh.vertices {
@@ -86,10 +69,25 @@ impl Window {
                 high[axis] = high[axis].max(value);
             }
         }
-        let first = low.map(|value| (value.floor() as i32).saturating_sub(margin_px));
-        let last = high.map(|value| (value.ceil() as i32).saturating_add(margin_px));
-        let size = [0, 1].map(|i| i64::from(last[i]) - i64::from(first[i]) + 1);
-        Some(Self { x_px: first[0], y_px: first[1], width: size[0] as usize, height: size[1] as usize })
+        let (first, last) = (low.map(|value| value.floor() as i32), high.map(|value| value.ceil() as i32));
+        let size = [0, 1].map(|i| (i64::from(last[i]) - i64::from(first[i]) + 1) as usize);
+        Some(Self { x_px: first[0], y_px: first[1], width: size[0], height: size[1] })
+    }
+
+    /// The same `margin_px` wider on each side, and at most that much beyond the image; `None` outside the image.
+    pub fn in_image(self, camera: &PinholeCamera, margin_px: i32) -> Option<Self> {
+        let margin_px = i64::from(margin_px);
+        let cut = |first: i32, size: usize, image: u32| {
+            let (first, image) = (i64::from(first), i64::from(image));
+            let last = first + size as i64 - 1;
+            let is_in_image = last >= 0 && first < image;
+            let (first, last) =
+                ((first - margin_px).max(-margin_px), (last + margin_px).min(image - 1 + margin_px));
+            (is_in_image && last > first).then_some((first as i32, (last - first + 1) as usize))
+        };
+        let (x_px, width) = cut(self.x_px, self.width, camera.width)?;
+        let (y_px, height) = cut(self.y_px, self.height, camera.height)?;
+        Some(Self { x_px, y_px, width, height })
     }
 }
 

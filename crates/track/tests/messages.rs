@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use dreamitate_geometry::{Gaussian6, Pose, View};
+use dreamitate_msgs::dreamitate_msgs as msgs;
 use dreamitate_track::{
     FusedHeader, FusedPose, FusedTrack, Outcome, Status, ToolTrack, TrackHeader, TrackedPose,
     fused_from_message, fused_to_message, track_from_message, track_to_message,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dreamitate_config::{ConfigFolder, Task};
+use dreamitate_config::{ConfigFolder, Task, TaskTool};
 use dreamitate_geometry::Rig;
 use dreamitate_render::{ToolError, ToolModel};
 use nalgebra::Point3;
@@ -46,6 +46,18 @@ pub enum ArmFilesError {
         /// The arm.
         arm: String,
     },
+    /// Two arms whose drivers say the same of a joint: a trajectory of one would be one of the other.
+    #[error(
+        "the arms {first:?} and {second:?} both have a joint {joint:?}; give each a joint_prefix in the rig's file"
+    )]
+    SharedJoint {
+        /// One arm.
+        first: String,
+        /// The other.
+        second: String,
+        /// The joint.
+        joint: String,
+    },
     /// The robot's file.
     #[error(transparent)]
     Robot(#[from] ConfigError),
@@ -76,7 +88,18 @@ pub fn arms_of_task(folder: &ConfigFolder, task: &Task) -> Result<Vec<Configured
             });
         }
     }
-    task.tools.iter().map(|tool| arm_of_rig(folder, &task.rig, &tool.arm, &tool.name, &tool.file)).collect()
+    let arm = |tool: &TaskTool| arm_of_rig(folder, &task.rig, &tool.arm, &tool.name, &tool.file);
+    let arms: Vec<ConfiguredArm> = task.tools.iter().map(arm).collect::<Result<_, _>>()?;
+    for (index, second) in arms.iter().enumerate() {
+        let joints = second.arm.joint_names();
+        for first in &arms[..index] {
+            if let Some(joint) = first.arm.joint_names().into_iter().find(|joint| joints.contains(joint)) {
+                let [first, second] = [first, second].map(|arm| arm.arm.name.clone());
+                return Err(ArmFilesError::SharedJoint { first, second, joint });
+            }
+        }
+    }
+    Ok(arms)
 }
 
 /// One arm of a rig with a tool.
@@ -143,6 +166,11 @@ mod tests {
         let file = task.tools[0].file.clone();
         let text = arm_of_rig(&folder, &task.rig, "middle", "left", &file).unwrap_err().to_string();
         assert!(text.contains("middle") && text.contains("right"), "{text}");
+        for mount in task.rig.arms.values_mut() {
+            mount.joint_prefix.clear();
+        }
+        let text = arms_of_task(&folder, &task).unwrap_err().to_string();
+        assert!(text.contains("\"left\" and \"right\" both have a joint \"joint1\""), "{text}");
         task.tools[1].arm = "left".to_owned();
         let text = arms_of_task(&folder, &task).unwrap_err().to_string();
         assert!(text.contains("both held by the arm \"left\""), "{text}");

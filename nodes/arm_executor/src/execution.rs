@@ -111,9 +111,11 @@ pub(crate) fn check_before(arms: &[ArmMotion<'_>], patience: Patience) -> Result
     Ok(())
 }
 
-/// Sends all goals and waits for their end. `progress` is told the share of the motion's time that has passed.
+/// Sends all goals and waits for their end, as long as the arms that are `still` stay where their trajectories have them.
+/// `progress` is told the share of the motion's time that has passed.
 pub(crate) async fn execute(
     arms: &[ArmMotion<'_>],
+    still: &[ArmMotion<'_>],
     patience: Patience,
     progress: impl Fn(f64),
     halt: impl Future<Output = Halt>,
@@ -123,14 +125,14 @@ pub(crate) async fn execute(
     let ready = tokio::select! {
         biased;
         by = &mut halt => Err(ExecutionError::Halted { by, time_s: 0.0, duration_s }),
-        ready = ready(arms, patience) => ready,
+        ready = ready(arms, still, patience) => ready,
     };
     let start_ns = match ready {
         Ok(start_ns) => start_ns,
         Err(error) => return Executed { start_ns: None, stops: Vec::new(), ended: Err(error) },
     };
     arms.iter().for_each(|arm| arm.joints.record());
-    let (mut running, sent) = send(arms, start_ns, patience).await;
+    let (mut running, sent) = send(arms, still, start_ns, patience).await;
     let ended = match sent {
         Ok(()) => running.watch(duration_s, progress, halt).await,
         Err(error) => Err(error),
@@ -141,14 +143,18 @@ pub(crate) async fn execute(
 
 /// Waits for all drivers and looks where the arms are; the start time on the drivers' clock. Drivers of one cell share
 /// a clock; their joint states' stamps tell it also where this machine's differs.
-async fn ready(arms: &[ArmMotion<'_>], patience: Patience) -> Result<i64, ExecutionError> {
+async fn ready(
+    arms: &[ArmMotion<'_>],
+    still: &[ArmMotion<'_>],
+    patience: Patience,
+) -> Result<i64, ExecutionError> {
     for arm in arms {
         let of_arm = |source| ExecutionError::Driver { arm: arm.arm.name.clone(), source };
         arm.driver.wait_for_server(patience.driver).await.map_err(of_arm)?;
         arm.joints.wait_fresh(patience.joint_state).await?;
     }
     // All at once, just before the goals go out: an arm may have been moved while another was waited for.
-    for arm in arms {
+    for arm in arms.iter().chain(still) {
         check_start(arm.arm, &arm.limits, arm.trajectory, &arm.joints.fresh(patience.joint_state)?)?;
     }
     let now_ns = arms.iter().filter_map(|arm| arm.joints.newest_and_now()).map(|(_, now_ns)| now_ns).max();
@@ -159,6 +165,7 @@ async fn ready(arms: &[ArmMotion<'_>], patience: Patience) -> Result<i64, Execut
 /// Goals that are not over. Dropping it stops them, so that no arm moves on unwatched.
 struct Running<'a> {
     arms: &'a [ArmMotion<'a>],
+    still: &'a [ArmMotion<'a>],
     start_ns: i64,
     patience: Patience,
     /// In the order of the arms.
@@ -170,6 +177,7 @@ struct Running<'a> {
 /// Sends the goals together. Those that were accepted run even if another was not.
 async fn send<'a>(
     arms: &'a [ArmMotion<'a>],
+    still: &'a [ArmMotion<'a>],
     start_ns: i64,
     patience: Patience,
 ) -> (Running<'a>, Result<(), ExecutionError>) {
@@ -182,7 +190,7 @@ async fn send<'a>(
     };
     // Until it is known otherwise, a driver may have taken its goal.
     let goals = arms.iter().map(|_| SentGoal::Unknown).collect();
-    let mut running = Running { arms, start_ns, patience, goals, results, waits: JoinSet::new() };
+    let mut running = Running { arms, still, start_ns, patience, goals, results, waits: JoinSet::new() };
     let mut sending = JoinSet::new();
     for (index, arm) in arms.iter().enumerate() {
         let trajectory = to_message(arm.trajectory, Time::from_ns(start_ns));
@@ -296,9 +304,13 @@ impl Running<'_> {
 
     /// Whether all arms do what they are to do.
     fn look(&self) -> Result<(), ExecutionError> {
+        let since_s = |ns: i64| 1e-9 * (ns - self.start_ns) as f64;
+        for arm in self.still {
+            let here = arm.joints.fresh(self.patience.joint_state)?;
+            check_motion(arm.arm, &arm.limits, arm.trajectory, &here, since_s(here.stamp_ns))?;
+        }
         for (arm, goal) in self.arms.iter().zip(&self.goals) {
             let here = arm.joints.fresh(self.patience.joint_state)?;
-            let since_s = |ns: i64| 1e-9 * (ns - self.start_ns) as f64;
             check_motion(arm.arm, &arm.limits, arm.trajectory, &here, since_s(here.stamp_ns))?;
             let Some((_, now_ns)) = arm.joints.newest_and_now() else { continue };
             let late_s = since_s(now_ns) - arm.trajectory.duration_s();

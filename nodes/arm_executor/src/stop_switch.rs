@@ -31,7 +31,7 @@ impl fmt::Display for Halt {
     }
 }
 
-/// Remembers that arms were stopped until somebody asks for a motion.
+/// Remembers that arms were stopped until a motion that somebody asked for was executed.
 #[derive(Debug)]
 pub(crate) struct StopSwitch {
     /// How many stop events came.
@@ -71,12 +71,14 @@ impl StopSwitch {
         self.holds.store(true, Ordering::SeqCst);
     }
 
-    /// Somebody asked for a motion.
-    pub fn release(&self) {
-        self.holds.store(false, Ordering::SeqCst);
+    /// A motion that somebody asked for was executed; a stop since then holds.
+    pub fn release(&self, since: &StopEvents) {
+        if since.0.has_changed().is_ok_and(|came| !came) {
+            self.holds.store(false, Ordering::SeqCst);
+        }
     }
 
-    /// Whether the arms were stopped and nobody asked for a motion since.
+    /// Whether the arms were stopped and no motion that was asked for was executed since.
     pub fn holds(&self) -> bool {
         self.holds.load(Ordering::SeqCst)
     }

@@ -64,7 +64,8 @@ pub(crate) fn begin_stop(
                 .ok()
                 .flatten();
             let driver = arm.driver.clone();
-            Some(runtime.spawn(stop_arm(name, driver, goal, way, start_ns, patience.driver)))
+            let cancel_all = arm.cancel_all.clone();
+            Some(runtime.spawn(stop_arm(name, driver, cancel_all, goal, way, start_ns, patience)))
         }
     };
     arms.iter().zip(goals).map(begin).collect()
@@ -114,15 +115,23 @@ async fn cancel_unknown(cancel_all: Client<CancelGoal>, limit: Duration) -> Stop
 async fn stop_arm(
     name: String,
     driver: ActionClient<FollowJointTrajectory>,
+    cancel_all: Client<CancelGoal>,
     goal: GoalHandle<FollowJointTrajectory>,
     way: Option<JointTrajectory>,
     start_ns: i64,
-    limit: Duration,
+    patience: Patience,
 ) -> StopKind {
+    let limit = patience.driver;
+    let mut is_way_lost = false;
     if let Some(way) = way {
-        match follow_to_rest(&driver, &way, start_ns, limit).await {
+        // The way begins after the lead: a driver that has not answered soon after goes on as if nobody had stopped it.
+        let answer = limit.min(2 * patience.stop_lead + ANSWER);
+        match follow_to_rest(&driver, &way, start_ns, answer, limit).await {
             Ok(()) => return StopKind::Profile,
-            Err(reason) => tracing::warn!(arm = name, reason, "stop profile not taken, cancelling"),
+            Err((reason, is_lost)) => {
+                is_way_lost = is_lost;
+                tracing::warn!(arm = name, reason, "stop profile not taken, cancelling");
+            }
         }
     }
     match goal.cancel(limit).await {
@@ -133,32 +142,45 @@ async fn stop_arm(
             return StopKind::NoAnswer;
         }
     }
-    match tokio::time::timeout(limit, goal.result()).await {
+    let ended = tokio::time::timeout(limit, goal.result()).await;
+    if is_way_lost {
+        // It may still come into force, late: nothing is to move then.
+        cancel_unknown(cancel_all, limit).await;
+    }
+    match ended {
         Ok(Ok(_)) => StopKind::Cancelled,
         Ok(Err(_)) | Err(_) => StopKind::NoAnswer,
     }
 }
 
-/// The goal to rest, until it is over.
+/// How long a driver has to take the way to rest, beside twice the stop's lead.
+const ANSWER: Duration = Duration::from_millis(100);
+
+/// The goal to rest, until it is over; `answer` is how long its driver has to take it. An error says whether it may be taken
+/// yet.
 async fn follow_to_rest(
     driver: &ActionClient<FollowJointTrajectory>,
     way: &JointTrajectory,
     start_ns: i64,
+    answer: Duration,
     limit: Duration,
-) -> Result<(), String> {
+) -> Result<(), (String, bool)> {
     let trajectory = to_message(way, Time::from_ns(start_ns));
     let goal = FollowJointTrajectoryGoal { trajectory, ..Default::default() };
-    let stop = driver.send_goal(goal, limit).await.map_err(|error| error.to_string())?;
+    let stop = driver.send_goal(goal, answer).await.map_err(|error| {
+        let is_lost = !matches!(error, CarrierError::GoalRejected(_));
+        (error.to_string(), is_lost)
+    })?;
     // The stop takes less than a second; the driver's patience holds for its answer after it.
     match tokio::time::timeout(limit + Duration::from_secs(1), stop.result()).await {
         Ok(Ok(Outcome::Succeeded(_))) => Ok(()),
-        Ok(Ok(outcome)) => Err(format!("{:?}", outcome.result())),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(outcome)) => Err((format!("{:?}", outcome.result()), false)),
+        Ok(Err(error)) => Err((error.to_string(), false)),
         Err(_) => {
             if let Err(error) = stop.cancel(limit).await {
                 tracing::warn!(%error, "the stop's goal was not cancelled");
             }
-            Err(format!("the stop was not over within {:.3} s", limit.as_secs_f64() + 1.0))
+            Err((format!("the stop was not over within {:.3} s", limit.as_secs_f64() + 1.0), false))
         }
     }
 }

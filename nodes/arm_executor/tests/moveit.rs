@@ -240,6 +240,21 @@ async fn a_path_that_ends_early_says_how_far_it_went_and_is_no_success() {
         .await;
         assert_eq!(step.error_code.val, MoveItErrorCodes::INVALID_MOTION_PLAN);
         assert!(step.error_code.message.contains("max_step is 0"), "{}", step.error_code.message);
+        for (spoil, says) in [
+            (
+                (|r| r.max_cartesian_speed = f64::NAN) as fn(&mut GetCartesianPathRequest),
+                "max_cartesian_speed is NaN",
+            ),
+            (|r| r.max_velocity_scaling_factor = 1e-9, "at the speeds asked for, limit 600 s"),
+        ] {
+            let refused = cartesian(&cell, |r| {
+                r.waypoints = vec![moved(pose.clone(), 0.05, 0.0, 0.0)];
+                spoil(r);
+            })
+            .await;
+            assert_eq!(refused.error_code.val, MoveItErrorCodes::INVALID_MOTION_PLAN);
+            assert!(refused.error_code.message.contains(says), "{}", refused.error_code.message);
+        }
     }
 }
 
@@ -320,6 +335,16 @@ async fn the_arm_that_is_not_moved_is_in_the_way() {
     moving_end.trajectory.joint_trajectory.points[1].velocities[0] = 0.1;
     let mut backwards = to_the_left.clone();
     backwards.trajectory.joint_trajectory.points[1].time_from_start = Duration::from_s(0.0);
+    // Within 3 ms, at rest before and after: neither the points nor whole hundredths of a second show it.
+    let mut jump = to_the_left.clone();
+    let points = &mut jump.trajectory.joint_trajectory.points;
+    let [home, mut turned] = [points[0].clone(), points[0].clone()];
+    turned.positions[6] += 0.19;
+    let at = |point: &JointTrajectoryPoint, time_s: f64| JointTrajectoryPoint {
+        time_from_start: Duration::from_s(time_s),
+        ..point.clone()
+    };
+    *points = vec![at(&home, 0.0), at(&home, 1.001), at(&turned, 1.004), at(&turned, 2.0)];
     let mut endless = to_the_left.clone();
     endless.trajectory.joint_trajectory.points[1].time_from_start = Duration::from_s(1e9);
     let mut not_a_number = to_the_left.clone();
@@ -328,7 +353,8 @@ async fn the_arm_that_is_not_moved_is_in_the_way() {
     chosen.controller_names.push("mine".into());
     for (goal, says) in [
         (moving_end, "the last point moves at 0.1000 rad/s, limit 0.0010 rad/s"),
-        (backwards, "point 1 is at 0.000000 s, not after 0.000000 s"),
+        (backwards, "point 1 is at 0.000000 s, 0.000000 s after the one before, at least 0.001 s"),
+        (jump, "velocity"),
         (endless, "takes 1000000000 s, limit 600 s"),
         (not_a_number, "point 1 holds NaN"),
         (chosen, "mine"),

@@ -237,3 +237,29 @@ async fn a_dream_is_slowed_to_the_tools_limit_and_others_trajectories_are_refuse
     cell.send(&dream("b"));
     assert_eq!(cell.summary_within(LONG).await.unwrap().outcome, ExecutionOutcome::Planned);
 }
+
+/// A trajectory of the left arm was clear of where the right one stood: once somebody moves that one, it is no more.
+#[tokio::test(start_paused = true)]
+async fn an_arm_stops_where_one_that_was_left_out_is_moved() {
+    let cell = Cell::whole("1", &[]);
+    let execute = cell.outside.action_client::<ExecuteTrajectory>("execute_trajectory").unwrap();
+    execute.wait_for_server(PATIENCE).await.unwrap();
+    for side in SIDES {
+        cell.joint_states(side).recv().await.unwrap().unwrap();
+    }
+    let mut goal = ExecuteTrajectoryGoal::default();
+    goal.trajectory.joint_trajectory = turn(2.0, 4).trajectory;
+    let goal = execute.send_goal(goal, PATIENCE).await.unwrap();
+    let mut left = cell.until_moving("left").await;
+    let right = "right/xarm7_traj_controller/follow_joint_trajectory";
+    let right = cell.outside.action_client::<FollowJointTrajectory>(right).unwrap();
+    right.wait_for_server(PATIENCE).await.unwrap();
+    let mut elsewhere = turn(0.5, 1);
+    elsewhere.trajectory.joint_names = (1..8).map(|joint| format!("R_joint{joint}")).collect();
+    right.send_goal(elsewhere, PATIENCE).await.unwrap();
+    let ended = goal.result().await.unwrap();
+    let Outcome::Aborted(result) = ended else { panic!("{ended:?}") };
+    let text = result.error_code.message;
+    assert!(text.starts_with("right: joint 'R_joint7' is 0."), "{text}");
+    cell.assert_held(&mut left, &HOME_RAD).await;
+}

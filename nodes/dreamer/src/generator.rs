@@ -5,6 +5,7 @@ use crate::{
 use dreamitate_clip::{ClipError, ClipView, StereoClip};
 use dreamitate_config::Task;
 use dreamitate_geometry::View;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// A video model and the dreams that it has ready.
@@ -95,7 +96,7 @@ fn clip(task: &Task, pair: &PhotoPair, seed: u64, video: Video) -> StereoClip {
         ClipView::cropped(&pair.cameras[view as usize], world_from_camera, frames)
     });
     StereoClip {
-        id: format!("{}-onnx-{seed}", task.name),
+        id: format!("{}-onnx-{seed}-{}", task.name, pair.mark()),
         task: task.name.clone(),
         seed,
         source: "onnx".to_owned(),
@@ -112,6 +113,13 @@ const CHANGED_SHARE: f64 = 1e-3;
 const NOISE: u8 = 30;
 
 impl PhotoPair {
+    /// Tells these photos from others: of one seed there is a dream for each scene.
+    fn mark(&self) -> String {
+        let mut hash = Sha256::new();
+        View::ALL.iter().for_each(|view| hash.update(self.photos.view(*view).as_raw()));
+        hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether both photos show what this pair's do, but for noise.
     pub fn shows_the_same(&self, other: &Self) -> bool {
         self.cameras == other.cameras

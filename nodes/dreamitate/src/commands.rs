@@ -21,7 +21,7 @@ use crate::{
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dreamitate_bag::BagReader;
-use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, between_processes};
+use dreamitate_carrier::{Carrier, Endpoint, Local, Node, NodeArgs, Qos, between_processes, stop_signal};
 use dreamitate_config::{ConfigFolder, Task};
 use dreamitate_msgs::{Message, dreamitate_msgs as msgs};
 use dreamitate_render::ToolModel;
@@ -33,6 +33,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 /// From a stereo dream to a moving robot.
@@ -204,7 +205,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
-        runtime.block_on(async {
+        let result = runtime.block_on(async {
             match cli.command {
                 Command::Run(args) => run(args, Carriage::Here).await,
                 Command::Launch(args) => {
@@ -225,7 +226,10 @@ pub fn execute(cli: Cli) -> ExitCode {
                 Command::Demos(args) => crate::demos::demos(&args),
                 Command::Inspect { bag } => inspect(&bag),
             }
-        })
+        });
+        // A model that is being loaded is not waited for.
+        runtime.shutdown_timeout(Duration::from_secs(3));
+        result
     });
     match result {
         Ok(ending) => ending.exit_code(),
@@ -318,14 +322,14 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
         println!("waiting for a viewer on {}", live.url());
         tokio::select! {
             () = live.is_watched(true) => {}
-            signal = tokio::signal::ctrl_c() => bail!(signal.err().map_or_else(|| anyhow!("interrupted"), Into::into)),
+            error = interrupted() => return Err(error),
         }
     }
     let recorder = Recorder::start(node.clone(), &args.out.join("bag"))?;
     let goal = msgs::DreamGoal { task: options.task.clone(), seed: args.seed };
     let observed = tokio::select! {
         observed = watch(&options, carriage, &carrier, &node, Some(goal)) => observed,
-        signal = tokio::signal::ctrl_c() => Err(signal.err().map_or_else(|| anyhow!("interrupted"), Into::into)),
+        error = interrupted() => Err(error),
     };
     // Recording ends, well or not, whatever became of the run: nothing recorded is lost.
     if recorder.has_stopped() {
@@ -345,11 +349,19 @@ async fn run(args: RunArgs, carriage: Carriage) -> anyhow::Result<Ending> {
         println!("the end is shown on {} until the last viewer leaves", live.url());
         tokio::select! {
             () = live.is_watched(false) => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = stop_signal() => {}
         }
         live.close().await;
     }
     Ok(ending)
+}
+
+/// Ends when the program is asked to.
+async fn interrupted() -> anyhow::Error {
+    match stop_signal().await {
+        Ok(signal) => anyhow!("interrupted by {signal}"),
+        Err(error) => error.into(),
+    }
 }
 
 /// Starts the nodes and watches them make one dream.
@@ -397,6 +409,20 @@ async fn track(args: TrackArgs) -> anyhow::Result<Ending> {
     })
 }
 
+/// The last trajectory of each name that belongs to a clip.
+fn of_clip(
+    clip_id: &str,
+    list: Vec<(String, bytes::Bytes)>,
+) -> anyhow::Result<BTreeMap<String, bytes::Bytes>> {
+    let mut found = BTreeMap::new();
+    for (name, cdr) in list {
+        if msgs::ToolTrajectory::from_cdr(&cdr)?.clip_id == clip_id {
+            found.insert(name, cdr);
+        }
+    }
+    Ok(found)
+}
+
 async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
     let expectations = args.expect.as_deref().map(Expectations::read).transpose()?;
     let reader = BagReader::open(&args.bag)?;
@@ -404,19 +430,22 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
         eprintln!("note: the bag was cut short ({why}); it is played up to the cut");
     }
     let mut clip: Option<msgs::StereoClip> = None;
-    let (mut recorded, mut truths) = (BTreeMap::new(), BTreeMap::new());
+    // Of several dreams in a bag the last one is played.
+    let (mut details, mut all_truths) = (Vec::new(), Vec::new());
     for message in reader.messages() {
         let message = message?;
         if message.topic.name == "/dream/clip" {
             clip = Some(msgs::StereoClip::from_cdr(&message.cdr)?);
         } else if message.topic.name.starts_with("/trajectory/") && message.topic.name.ends_with("/detail") {
-            recorded.insert(message.topic.name.clone(), message.cdr);
+            details.push((message.topic.name.clone(), message.cdr));
         } else if let Some(tool) = message.topic.name.strip_prefix("/dream/truth/") {
-            truths.insert(tool.to_owned(), message.cdr);
+            all_truths.push((tool.to_owned(), message.cdr));
         }
     }
     let clip =
         clip.with_context(|| format!("the bag {} holds no dream on /dream/clip", args.bag.display()))?;
+    let [recorded, truths] = [details, all_truths].map(|list| of_clip(&clip.clip_id, list));
+    let (recorded, truths) = (recorded?, truths?);
     let options = args.graph.options(&clip.task, Dreams::Elsewhere, false, 1.0);
     let carrier: Arc<dyn Carrier> = Arc::new(Local::new());
     let node = Node::open(carrier.clone(), NodeArgs::new("dreamitate")?)?;
@@ -434,6 +463,12 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<Ending> {
     }
     let mut ending = Ending::Done;
     for (topic, mut subscription) in again {
+        let tool = topic.split('/').nth(2).unwrap_or_default();
+        if !observed.fused.contains_key(tool) {
+            println!("{topic}: the task {} has no tool {tool:?} any more", clip.task);
+            ending = Ending::Differs;
+            continue;
+        }
         let Some(cdr) = subscription.recv().await else { bail!("{topic} came to an end") };
         let same = recorded.get(&topic).is_some_and(|before| before[..] == cdr[..]);
         println!("{topic}: {}", if same { "the same, bit for bit" } else { "differs" });

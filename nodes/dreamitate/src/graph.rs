@@ -186,7 +186,7 @@ impl NodeSpec {
         for (name, value) in &self.parameters {
             // Text is quoted as YAML, so that a folder named 1 stays text.
             let text = value.parse::<f64>().is_err() && value != "true" && value != "false";
-            let value = if text { format!("'{value}'") } else { value.clone() };
+            let value = if text { format!("'{}'", value.replace('\'', "''")) } else { value.clone() };
             args.extend(["-p".to_owned(), format!("{name}:={value}")]);
         }
         args

@@ -30,6 +30,9 @@ pub(crate) struct MountArgs {
     /// Write the mount to the tool's file.
     #[arg(long)]
     write: bool,
+    /// A rig instead of the task's own: a name, or a YAML file.
+    #[arg(long, default_value = "")]
+    rig: String,
     /// A folder of configuration instead of the program's own.
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
@@ -43,7 +46,7 @@ struct Sample {
 }
 
 pub(crate) fn mount(args: &MountArgs) -> anyhow::Result<Ending> {
-    let folder = ConfigFolder::find(args.config.as_deref());
+    let folder = ConfigFolder::find(args.config.as_deref()).on_rig(&args.rig);
     let task = Task::read(&folder, &args.task)?;
     let arms = arms_of_task(&folder, &task)?;
     let held = arms.iter().zip(&task.tools).find(|(_, tool)| tool.name == args.tool);

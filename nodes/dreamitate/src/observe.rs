@@ -3,11 +3,12 @@
 use crate::graph::Processes;
 use anyhow::{Context, bail};
 use arm_executor::ExecutionSummary;
-use dreamitate_carrier::{Node, Outcome, Qos, Subscription};
+use dreamitate_carrier::{GoalHandle, Node, Outcome, Qos, Subscription};
 use dreamitate_clip::{StereoClip, clip_from_message};
 use dreamitate_config::Task;
 use dreamitate_geometry::View;
 use dreamitate_msgs::{
+    Message,
     dreamitate_msgs::{self as msgs, Dream, DreamGoal},
     std_msgs,
 };
@@ -104,11 +105,13 @@ impl Observer {
         let mut stages = Vec::new();
 
         let clock = Instant::now();
+        let mut wanted = None;
         if let Some(goal) = ask {
             progress.stage("dreaming");
             let client = node.action_client::<Dream>("dream")?;
             guarded_for(STEP_PATIENCE, nodes, client.wait_for_server(STEP_PATIENCE)).await??;
-            let mut handle = guarded(nodes, client.send_goal(goal, PATIENCE)).await??;
+            let mut asked = Asked(Some(guarded(nodes, client.send_goal(goal, PATIENCE)).await??));
+            let Some(handle) = &mut asked.0 else { bail!("the goal is gone") };
             let result = handle.result();
             tokio::pin!(result);
             let done = loop {
@@ -124,22 +127,25 @@ impl Observer {
                     Err(feedback) => progress.steps(feedback.step, feedback.steps),
                 }
             };
+            asked.0 = None;
             let outcome = match done {
                 Outcome::Succeeded(result) | Outcome::Canceled(result) | Outcome::Aborted(result) => result,
             };
             if !outcome.success {
                 bail!("no dream: {}", outcome.message);
             }
+            wanted = Some(outcome.clip_id);
         }
-        let clip = guarded(nodes, self.clip.recv()).await?.context("the carrier closed")??;
-        let clip = clip_from_message(clip)?;
+        // A dreamer that has been here for longer shows its last dream first.
+        let is_wanted = |clip: &msgs::StereoClip| wanted.as_ref().is_none_or(|id| *id == clip.clip_id);
+        let clip = clip_from_message(next(nodes, &mut self.clip, is_wanted).await?)?;
         stages.push(("dream", clock.elapsed().as_secs_f64()));
 
         let clock = Instant::now();
         progress.stage("tracking the tools");
         let mut fused = BTreeMap::new();
         for (tool, detail) in &mut self.details {
-            let message = guarded(nodes, detail.recv()).await?.context("the carrier closed")??;
+            let message = next(nodes, detail, |track| track.clip_id == clip.id).await?;
             fused.insert(tool.clone(), fused_from_message(&message)?);
         }
         let mut view_tracks = BTreeMap::new();
@@ -147,7 +153,10 @@ impl Observer {
             let mut last = [ToolTrack::default(), ToolTrack::default()];
             for (subscription, last) in views.iter_mut().zip(&mut last) {
                 while let Some(message) = subscription.try_recv() {
-                    *last = track_from_message(&message?)?.1;
+                    let (header, track) = track_from_message(&message?)?;
+                    if header.clip_id == clip.id {
+                        *last = track;
+                    }
                 }
             }
             view_tracks.insert(tool.clone(), last);
@@ -162,7 +171,8 @@ impl Observer {
                 let message =
                     guarded(nodes, self.execution.recv()).await?.context("the carrier closed")??;
                 let summary: ExecutionSummary = serde_json::from_str(&message.data)?;
-                if summary.outcome != arm_executor::ExecutionOutcome::Planned {
+                let is_planned = summary.outcome == arm_executor::ExecutionOutcome::Planned;
+                if summary.clip_id == clip.id && !is_planned {
                     break Some(summary);
                 }
             };
@@ -178,12 +188,45 @@ impl Observer {
         }
         let mut truth = BTreeMap::new();
         for (tool, subscription) in &mut self.truths {
-            if let Some(message) = subscription.try_recv() {
-                truth.insert(tool.clone(), fused_from_message(&message?)?);
+            while let Some(message) = subscription.try_recv() {
+                let message = message?;
+                if message.clip_id == clip.id {
+                    truth.insert(tool.clone(), fused_from_message(&message)?);
+                }
             }
         }
         progress.done();
         Ok(Observed { clip, view_tracks, fused, truth, execution, world, stages })
+    }
+}
+
+/// A goal that is cancelled if nobody waits for it any more: a dreamer elsewhere would go on.
+struct Asked(Option<GoalHandle<Dream>>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        const LIMIT: Duration = Duration::from_secs(1);
+        if let Some(handle) = self.0.take() {
+            tokio::spawn(async move {
+                if let Err(error) = handle.cancel(LIMIT).await {
+                    tracing::warn!(%error, "the dream was not cancelled");
+                }
+            });
+        }
+    }
+}
+
+/// The next message that is meant.
+async fn next<M: Message>(
+    nodes: &mut Nodes,
+    subscription: &mut Subscription<M>,
+    is_meant: impl Fn(&M) -> bool,
+) -> anyhow::Result<M> {
+    loop {
+        let message = guarded(nodes, subscription.recv()).await?.context("the carrier closed")??;
+        if is_meant(&message) {
+            return Ok(message);
+        }
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct PlanArgs {
     /// Where `plan.json` and `report.html` go.
     #[arg(long, value_name = "DIR", default_value = "plan")]
     out: PathBuf,
+    /// A rig instead of the task's own: a name, or a YAML file.
+    #[arg(long, default_value = "")]
+    rig: String,
     /// A folder of configuration instead of the program's own.
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
@@ -68,7 +71,7 @@ struct PointFile {
 }
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<Ending> {
-    let folder = ConfigFolder::find(args.config.as_deref());
+    let folder = ConfigFolder::find(args.config.as_deref()).on_rig(&args.rig);
     let mut task = Task::read(&folder, &args.task)?;
     if let Some(robot) = &args.robot {
         task.rig.arms.values_mut().for_each(|mount| mount.robot.clone_from(robot));

@@ -87,7 +87,8 @@ fn a_dream_of_nonsense_is_rejected_with_a_report() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     let summary: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(out.join("summary.json")).unwrap()).unwrap();
-    assert_eq!((&summary["source"], &summary["clip_id"]), (&"onnx".into(), &"rotation-onnx-0".into()));
+    assert_eq!(summary["source"], "onnx");
+    assert!(summary["clip_id"].as_str().unwrap().starts_with("rotation-onnx-0-"), "{summary:#}");
     for result in ["report.html", "overview.png", "photos/top.png", "photos/side.png"] {
         assert!(out.join(result).is_file(), "{result}");
     }

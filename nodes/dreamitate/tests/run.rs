@@ -332,11 +332,11 @@ fn an_interrupted_launch_closes_the_bag_and_ends_its_nodes() {
         8,
         "dreamer, two trackers, fusion, markers, two arms, executor"
     );
-    signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal::Signal::SIGINT).unwrap();
+    signal::kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal::Signal::SIGTERM).unwrap();
     let output = launch.wait_with_output().unwrap();
     let (code, message) = code_and_message(&output);
     assert_eq!(code, 1);
-    assert!(message.contains("error: interrupted"), "{message}");
+    assert!(message.contains("error: interrupted by SIGTERM"), "{message}");
     for node in nodes.split_whitespace() {
         assert!(!Path::new(&format!("/proc/{node}")).exists(), "a node is left");
     }

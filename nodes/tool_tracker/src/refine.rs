@@ -103,6 +103,8 @@ const MAX_SHIFT_M: f64 = 0.02;
 /// Smaller steps end a stage.
 const SETTLED_RAD: f64 = 1e-4;
 const SETTLED_M: f64 = 3e-5;
+/// A drawing that was moved by no more is as good as one made there, pixels of the scale.
+const SAME_PX: f64 = 0.4;
 /// What is farther than this from the drawing is unlike it, levels.
 const UNLIKE_DRAWN: f32 = 45.0;
 /// Neighbouring pixels err together (the mesh, the light, the dream's softness), so that far fewer count than
@@ -310,7 +312,7 @@ fn descend(
         }
         // A drawing that hardly moved need not be made again.
         if let Some(best) = best.as_mut().filter(|best| best.pose == made_at)
-            && moved_px(scene.tool, &camera, &made_at, &trial) <= if judge { x(0) } else { x(1) }
+            && moved_px(scene.tool, &camera, &made_at, &trial) <= SAME_PX
         {
             best.pose = trial;
             if prior.is_none() {
@@ -325,15 +327,6 @@ fn descend(
 /// Whether a gain, which may be negative, is at least so large a `part` of the best one.
 pub(crate) fn is_nearly(gain: f64, best: f64, part: f64) -> bool {
     best - gain <= (1.0 - part) * best.abs()
-}
-
-/// Temporary.
-pub(crate) fn x(i: usize) -> f64 {
-    static X: std::sync::OnceLock<Vec<f64>> = std::sync::OnceLock::new();
-    X.get_or_init(|| {
-        let text = std::env::var("X").unwrap_or_default();
-        text.split(',').map(|v| v.parse().unwrap_or(0.0)).chain([0.0; 8]).collect()
-    })[i]
 }
 
 /// How far a move takes the tool's pixels at most, or nearly.

@@ -180,10 +180,12 @@ mod tests {
         // Turned by 45° in the picture, so that a move along its rows is seen alike by all its edges.
         let turned = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), std::f64::consts::FRAC_PI_4);
         let at = |x_m: f64| Pose::from_parts(Vector3::new(x_m, 0.0, 0.8).into(), turned * facing);
-        // Stripes that stay where they are, before and behind the tool.
-        let photo = RgbImage::from_fn(384, 224, |x, _| match x % 8 {
-            0..4 => image::Rgb([90, 100, 95]),
-            _ => image::Rgb([60, 66, 63]),
+        // Stripes that stay where they are, beside the tool and within its box.
+        let photo = RgbImage::from_fn(384, 224, |x, y| {
+            let (x_px, y_px) = (x as f32 - 191.5, y as f32 - 111.5);
+            let [along, across] = [x_px + y_px, x_px - y_px].map(|v| v.abs() / std::f32::consts::SQRT_2);
+            let is_beside = along > 70.0 || across > 48.0;
+            if is_beside && x % 6 < 3 { image::Rgb([250, 250, 250]) } else { image::Rgb([90, 100, 95]) }
         });
         let mut picture = photo.clone();
         let window = Window::whole(&camera);

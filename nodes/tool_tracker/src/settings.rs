@@ -42,7 +42,7 @@ impl TrackerSettings {
     /// less than nothing, because a glove of the table's colour, which nobody sees, is before it.
     pub(crate) fn of_confirmed(&self) -> Self {
         Self {
-            min_explained: self.min_explained - 0.7,
+            min_explained: self.min_explained - 1.5,
             min_visible_fraction: self.min_visible_fraction - 0.1,
             max_residual: self.max_residual + 10.0,
             // Another view, in which the tool is told from an arm, has it there.

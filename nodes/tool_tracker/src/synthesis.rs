@@ -4,6 +4,8 @@ use dreamitate_render::{ToolModel, Window, rasterise};
 
 /// Samples a pixel along each axis.
 const SAMPLES: usize = 2;
+/// So far beside the tool's box samples of it may lie.
+const BESIDE_PX: i32 = 1;
 /// No facet: the background.
 pub(crate) const NOTHING: u8 = u8::MAX;
 
@@ -45,6 +47,8 @@ pub(crate) struct Synthesis {
     pub hidden: Vec<bool>,
     /// Where the tool is drawn.
     pub area: Area,
+    /// Whether some of it lies outside, beyond the picture or the window.
+    is_cut: bool,
     carried: Vec<Carried>,
 }
 
@@ -86,11 +90,11 @@ impl Synthesis {
         self.nearness.clear();
         self.nearness.resize(pixels, 0.0);
         self.area = Area::default();
-        let Some(area) =
-            Window::around(&tool.mesh, camera, camera_from_tool, 1).and_then(|inner| within(inner, window))
-        else {
-            return false;
-        };
+        let Some(whole) = Window::of(&tool.mesh, camera, camera_from_tool) else { return false };
+        let inside = whole.in_image(camera, BESIDE_PX);
+        let Some(area) = inside.and_then(|inside| within(inside, window)) else { return false };
+        let margin = 2 * BESIDE_PX as usize;
+        self.is_cut = area.x1 - area.x0 < whole.width + margin || area.y1 - area.y0 < whole.height + margin;
         self.area = area;
         // Samples are looked at only where the tool may be.
         let Area { x0, y0, x1, y1 } = area;
@@ -218,9 +222,14 @@ impl Synthesis {
             all += coverage;
             seen += if coverage > 0 && is_seen(at) { coverage } else { 0 };
         }
-        let Area { x0, y0, x1, y1 } = self.area;
-        let may_be_cut = x0 == 0 || y0 == 0 || x1 == window.width || y1 == window.height;
-        let share = if may_be_cut { share_within(tool, camera, camera_from_tool, window) } else { 1.0 };
+        let share = if self.is_cut {
+            let Area { x0, y0, x1, y1 } = self.area;
+            let (x_px, y_px) = (window.x_px + x0 as i32, window.y_px + y0 as i32);
+            let drawn = Window { x_px, y_px, width: x1 - x0, height: y1 - y0 };
+            share_within(tool, camera, camera_from_tool, drawn)
+        } else {
+            1.0
+        };
         if all == 0 { 0.0 } else { share * f64::from(seen) / f64::from(all) }
     }
 }
@@ -230,7 +239,7 @@ fn share_within(tool: &ToolModel, camera: &PinholeCamera, camera_from_tool: &Pos
     /// A tool that is so much larger than the picture is hardly in it.
     const LARGEST: usize = 4;
     let largest = LARGEST * camera.width as usize * camera.height as usize;
-    let whole = Window::uncut(&tool.tracked, camera, camera_from_tool, 1);
+    let whole = Window::of(&tool.tracked, camera, camera_from_tool);
     let Some(whole) = whole.filter(|whole| whole.width.saturating_mul(whole.height) <= largest) else {
         return 0.0;
     };

@@ -224,7 +224,8 @@ struct Drawing {
 }
 
 impl Drawing {
-    /// Twice as sharp as `camera`, so that little is lost.
+    /// Twice as sharp as `camera`, so that little is lost. Of what is not tracked only that is drawn which lies in the box of
+    /// the tracked part.
     fn of(
         tool: &ToolModel,
         camera: &PinholeCamera,
@@ -243,12 +244,7 @@ impl Drawing {
             height: SIZE_PX,
         };
         let pose = Pose::from_parts(Vector3::new(0.0, 0.0, distance_m).into(), ray_from_tool);
-        let window = Window::around(
-            if crate::refine::x(4) > 0.0 { &tool.mesh } else { &tool.tracked },
-            &camera,
-            &pose,
-            1,
-        )?;
+        let window = Window::around(&tool.tracked, &camera, &pose, 1)?;
         let mut nearness = vec![0f32; window.width * window.height];
         let mut facets = vec![NOTHING; nearness.len()];
         draw_facets(tool, &camera, &pose, window, 1, &mut nearness, &mut facets);

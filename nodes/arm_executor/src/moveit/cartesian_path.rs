@@ -60,6 +60,16 @@ fn path(cell: &Cell, request: &GetCartesianPathRequest) -> Result<Found, Refusal
     if !(step_m.is_finite() && step_m > 0.0) {
         return Err(invalid(format!("max_step is {step_m} m, it must be greater than 0")));
     }
+    for (name, value) in [
+        ("max_cartesian_speed", request.max_cartesian_speed),
+        ("jump_threshold", request.jump_threshold),
+        ("revolute_jump_threshold", request.revolute_jump_threshold),
+        ("prismatic_jump_threshold", request.prismatic_jump_threshold),
+    ] {
+        if !value.is_finite() {
+            return Err(invalid(format!("{name} is {value}, it must be finite")));
+        }
+    }
     let mut corners = vec![arm.world_from(tip, &start)];
     for waypoint in &request.waypoints {
         corners.push(cell.in_world(&request.header.frame_id, waypoint)?);
@@ -114,10 +124,11 @@ fn straight_ways(corners: &[Isometry3<f64>], step_m: f64) -> Result<Vec<Isometry
     for pair in corners.windows(2) {
         let [from, to] = pair else { continue };
         let length_m = (to.translation.vector - from.translation.vector).norm();
-        let steps =
+        let steps: f64 =
             (length_m / step_m).max(from.rotation.angle_to(&to.rotation) / (RAD_PER_M * step_m)).ceil();
-        if steps > MOST_STEPS {
-            return Err(format!("max_step {step_m} m gives {steps} steps, limit {MOST_STEPS}"));
+        let all = poses.len() as f64 + steps.max(1.0);
+        if all > MOST_STEPS {
+            return Err(format!("max_step {step_m} m gives {all} steps or more, limit {MOST_STEPS}"));
         }
         for step in 1..=steps.max(1.0) as usize {
             let share = step as f64 / steps.max(1.0);
@@ -202,6 +213,16 @@ fn timed(
     let velocity = share(request.max_velocity_scaling_factor, "max_velocity_scaling_factor")?;
     let acceleration = share(request.max_acceleration_scaling_factor, "max_acceleration_scaling_factor")?;
     let Some(mut trajectory) = timed_way(&arm.arm, postures, velocity, acceleration) else { return Ok(None) };
+    /// Longer is a mistake in the request, s.
+    const LONGEST_S: f64 = 600.0;
+    let too_long = |duration_s: f64| {
+        let message =
+            format!("the path takes {duration_s:.0} s at the speeds asked for, limit {LONGEST_S:.0} s");
+        Refusal::new(MoveItErrorCodes::INVALID_MOTION_PLAN, message)
+    };
+    if trajectory.duration_s() > LONGEST_S {
+        return Err(too_long(trajectory.duration_s()));
+    }
     if request.max_cartesian_speed > 0.0 {
         /// Between samples the speed changes by less than a thousandth of what limits it.
         const RATE_HZ: f64 = 1000.0;
@@ -215,6 +236,9 @@ fn timed(
             .map(|pair| (pair[1].1 - pair[0].1).norm() / (pair[1].0 - pair[0].0))
             .fold(0.0, f64::max);
         trajectory.stretch((fastest_mps / request.max_cartesian_speed).max(1.0));
+        if trajectory.duration_s() > LONGEST_S {
+            return Err(too_long(trajectory.duration_s()));
+        }
     }
     Ok(Some(trajectory))
 }

@@ -5,16 +5,21 @@ use dreamitate_msgs::trajectory_msgs;
 use super::{Cell, Refusal};
 use crate::trajectory_message::from_message;
 
-/// The trajectory of each arm of the cell in a message that may speak of several; `None` for an arm that it leaves out.
+/// What an arm does while a trajectory is executed.
+#[derive(Debug)]
+pub(crate) enum Way {
+    Goes(JointTrajectory),
+    /// It is left out, and stands where it is in the way of the others.
+    Stands(JointTrajectory),
+}
+
+/// What each arm of the cell does by a message that may speak of several.
 ///
 /// # Errors
 /// Joints that no arm has, an arm with some of its joints only, points without velocities or accelerations or out of
 /// order, motion at an end, positions or speeds beyond the limits, or a way too near to something, be it an arm that is
 /// left out.
-pub(crate) fn trajectories(
-    cell: &Cell,
-    message: &RobotTrajectory,
-) -> Result<Vec<Option<JointTrajectory>>, Refusal> {
+pub(crate) fn trajectories(cell: &Cell, message: &RobotTrajectory) -> Result<Vec<Way>, Refusal> {
     let invalid = |message: String| Refusal::new(MoveItErrorCodes::INVALID_MOTION_PLAN, message);
     let joints = &message.joint_trajectory;
     if !message.multi_dof_joint_trajectory.joint_names.is_empty() {
@@ -24,7 +29,7 @@ pub(crate) fn trajectories(
         )));
     }
     let mut unclaimed: Vec<&String> = joints.joint_names.iter().collect();
-    let mut found = Vec::with_capacity(cell.arms.len());
+    let mut found: Vec<Option<JointTrajectory>> = Vec::with_capacity(cell.arms.len());
     for arm in &cell.arms {
         let names = arm.arm.joint_names();
         let places: Vec<Option<usize>> =
@@ -54,22 +59,21 @@ pub(crate) fn trajectories(
     if found.iter().all(Option::is_none) {
         return Err(invalid("the trajectory names no joints".to_owned()));
     }
-    // An arm that is left out stands in the way of the others.
-    let standing: Vec<Option<JointTrajectory>> = cell
+    let ways: Vec<Way> = cell
         .arms
         .iter()
-        .zip(&found)
-        .map(|(arm, way)| if way.is_none() { arm.standing().map(Some) } else { Ok(None) })
+        .zip(found)
+        .map(|(arm, way)| way.map_or_else(|| arm.standing().map(Way::Stands), |way| Ok(Way::Goes(way))))
         .collect::<Result<_, String>>()
         .map_err(invalid)?;
-    let ways: Vec<(&Arm, &JointTrajectory)> = cell
+    let of_arms: Vec<(&Arm, &JointTrajectory)> = cell
         .arms
         .iter()
-        .zip(found.iter().zip(&standing))
-        .filter_map(|(arm, (way, stands))| Some((&*arm.arm, way.as_ref().or(stands.as_ref())?)))
+        .zip(&ways)
+        .map(|(arm, Way::Goes(way) | Way::Stands(way))| (&*arm.arm, way))
         .collect();
-    check_clearance(&ways, &cell.limits).map_err(|error| invalid(error.to_string()))?;
-    Ok(found)
+    check_clearance(&of_arms, &cell.limits).map_err(|error| invalid(error.to_string()))?;
+    Ok(ways)
 }
 
 /// The columns of some joints.
@@ -101,8 +105,9 @@ fn part(
 fn check_order(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
     /// Slower is at rest, rad/s.
     const REST_RAD_S: f64 = 1e-3;
-    /// Longer is a mistake in the times, s.
+    /// Longer is a mistake in the times, s; and so are points that are nearer.
     const LONGEST_S: f64 = 600.0;
+    const SHORTEST_S: f64 = 1e-3;
     let of_arm = |text: String| Err(format!("arm {:?}: {text}", arm.name));
     let (Some(first), Some(last)) = (trajectory.points.first(), trajectory.points.last()) else {
         return of_arm("the trajectory has no points".to_owned());
@@ -112,9 +117,19 @@ fn check_order(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
         if let Some(value) = values.chain([&point.time_s]).find(|value| !value.is_finite()) {
             return of_arm(format!("point {index} holds {value}"));
         }
-        let before_s = index.checked_sub(1).map_or(-1e-9, |before| trajectory.points[before].time_s);
-        if point.time_s <= before_s {
-            return of_arm(format!("point {index} is at {:.6} s, not after {before_s:.6} s", point.time_s));
+        let Some(before_s) = index.checked_sub(1).map(|before| trajectory.points[before].time_s) else {
+            if point.time_s < 0.0 {
+                return of_arm(format!("point 0 is at {:.6} s, before the start", point.time_s));
+            }
+            continue;
+        };
+        let after_s = point.time_s - before_s;
+        // Times are whole nanoseconds.
+        if after_s < SHORTEST_S - 1e-9 {
+            return of_arm(format!(
+                "point {index} is at {:.6} s, {after_s:.6} s after the one before, at least {SHORTEST_S} s are needed",
+                point.time_s
+            ));
         }
     }
     for (which, point) in [("first", first), ("last", last)] {
@@ -134,8 +149,8 @@ fn check_order(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
 fn check_limits(arm: &Arm, trajectory: &JointTrajectory) -> Result<(), String> {
     /// Rounding of who timed the trajectory exactly at the limits.
     const SLACK: f64 = 1.001;
-    let points = trajectory.points.iter().copied();
-    for point in points.chain(trajectory.sampled(200.0)) {
+    // A quintic between points may be anywhere.
+    for point in trajectory.sampled_between(200.0, 10) {
         let at = |joint: &str| format!("arm {:?}, joint {joint:?} at {:.3} s", arm.name, point.time_s);
         let moving = arm.chain.moving_joints();
         for (index, joint) in moving.iter().enumerate() {

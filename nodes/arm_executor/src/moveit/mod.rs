@@ -20,7 +20,7 @@ use dreamitate_msgs::{
 };
 
 pub(crate) use cell::{Cell, CellArm};
-pub(crate) use execute::trajectories;
+pub(crate) use execute::{Way, trajectories};
 pub(crate) use refusal::{Refusal, success};
 
 /// Serves the three services as long as the node lives; `cell` says where the arms are at a request.

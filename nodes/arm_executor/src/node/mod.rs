@@ -221,28 +221,36 @@ impl Executor {
         let (cell, message) = (self.cell(), goal.goal().trajectory.clone());
         // A long trajectory is looked at for long.
         let looked = tokio::task::spawn_blocking(move || moveit::trajectories(&cell, &message)).await;
-        let trajectories = looked.unwrap_or_else(|panic| {
+        let ways = looked.unwrap_or_else(|panic| {
             Err(moveit::Refusal::new(MoveItErrorCodes::CRASH, format!("the check broke off: {panic}")))
         })?;
-        let motions: Vec<ArmMotion<'_>> = self
-            .arms
-            .iter()
-            .zip(&trajectories)
-            .filter_map(|(arm, trajectory)| Some(arm.motion(trajectory.as_ref()?)))
-            .collect();
-        let executed = self.move_arms(&motions, |_| {}, halt).await;
+        let (mut motions, mut still) = (Vec::new(), Vec::new());
+        for (arm, way) in self.arms.iter().zip(&ways) {
+            match way {
+                moveit::Way::Goes(way) => motions.push(arm.motion(way)),
+                moveit::Way::Stands(way) => still.push(arm.motion(way)),
+            }
+        }
+        let executed = self.move_arms(&motions, &still, |_| {}, halt).await;
+        if let Some(start_ns) = executed.start_ns {
+            // Nobody asks how it went: the recordings end.
+            motions.iter().for_each(|arm| drop(arm.joints.recorded(start_ns)));
+        }
         executed.ended.map_err(|error| moveit::Refusal::new(error.code(), error.to_string()))
     }
 
-    /// Executes once it is confirmed; what was stopped is held.
+    /// Executes once it is confirmed, as long as those arms stand `still` that are not to move; what was stopped is held.
     async fn move_arms(
         &self,
         motions: &[ArmMotion<'_>],
+        still: &[ArmMotion<'_>],
         progress: impl Fn(f64),
         halt: impl Future<Output = Halt>,
     ) -> Executed {
         let nothing_sent = |error| Executed { start_ns: None, stops: Vec::new(), ended: Err(error) };
-        if let Err(error) = check_before(motions, self.patience) {
+        if let Err(error) =
+            [motions, still].into_iter().try_for_each(|arms| check_before(arms, self.patience))
+        {
             return nothing_sent(error);
         }
         tokio::pin!(halt);
@@ -254,7 +262,7 @@ impl Executor {
             let duration_s = motions.iter().map(|arm| arm.trajectory.duration_s()).fold(0.0, f64::max);
             return nothing_sent(ExecutionError::Halted { by, time_s: 0.0, duration_s });
         }
-        let executed = execute(motions, self.patience, progress, halt).await;
+        let executed = execute(motions, still, self.patience, progress, halt).await;
         let stopped = matches!(executed.ended, Err(ExecutionError::Halted { by: Halt::Event, .. }));
         if stopped || executed.start_ns.is_some() && executed.ended.is_err() {
             self.stops.hold();
@@ -286,7 +294,7 @@ impl Executor {
             if parameters.autostart {
                 // A stop from here on is one for this dream; one before is found when its turn comes.
                 let halt = stop_switch::halt(self.stops.stopped(), std::future::pending());
-                self.execute(&dream, |_| {}, halt, false).await;
+                self.execute(&dream, |_| {}, halt, None).await;
             } else {
                 self.plan_only(&dream).await;
             }
@@ -294,14 +302,19 @@ impl Executor {
         Ok(())
     }
 
-    /// Works on a goal of the action. From the call on a stop is one for it; what was held by an earlier one is free.
+    /// Works on a goal of the action. From the call on a stop is one for it; what was held by an earlier one is free once
+    /// the goal has been executed.
     fn on_request(self: Arc<Self>, goal: Goal<Execute>) -> impl Future<Output = Outcome<ExecuteResult>> {
-        self.stops.release();
-        let stopped = self.stops.stopped();
-        async move { self.work_on(goal, stopped).await }
+        let [stopped, since] = [self.stops.stopped(), self.stops.stopped()];
+        async move { self.work_on(goal, stopped, &since).await }
     }
 
-    async fn work_on(&self, goal: Goal<Execute>, stopped: StopEvents) -> Outcome<ExecuteResult> {
+    async fn work_on(
+        &self,
+        goal: Goal<Execute>,
+        stopped: StopEvents,
+        since: &StopEvents,
+    ) -> Outcome<ExecuteResult> {
         let clip_id = goal.goal().clip_id.clone();
         let dream = self.dreams.lock().of_clip(&self.tools, &clip_id);
         let Some(dream) = dream else {
@@ -315,7 +328,7 @@ impl Executor {
             }
         };
         let halt = stop_switch::halt(stopped, goal.cancelled());
-        let summary = self.execute(&dream, progress, halt, true).await;
+        let summary = self.execute(&dream, progress, halt, Some(since)).await;
         let result = result(summary.error_code, summary.message);
         match summary.outcome {
             ExecutionOutcome::Executed => Outcome::Succeeded(result),
@@ -350,18 +363,18 @@ impl Executor {
         }
     }
 
-    /// Plans, executes and publishes what came of it. Unless it was `asked` for, only the plan is made where arms were
-    /// stopped since.
+    /// Plans, executes and publishes what came of it. Unless it was asked for (and no stop came `asked_since`), only the plan
+    /// is made where arms were stopped before.
     async fn execute(
         &self,
         dream: &[ToolTrajectory],
         progress: impl Fn(f64),
         halt: impl Future<Output = Halt>,
-        asked: bool,
+        asked_since: Option<&StopEvents>,
     ) -> ExecutionSummary {
         let clip_id = clip_of(dream);
         let turn = self.turn.lock().await;
-        let summary = if asked || !self.stops.holds() {
+        let summary = if asked_since.is_some() || !self.stops.holds() {
             match self.plan(dream).await {
                 Ok((tasks, plan)) => self.execute_plan(&clip_id, &tasks, &plan, progress, halt).await,
                 Err(summary) => summary,
@@ -369,6 +382,9 @@ impl Executor {
         } else {
             self.planned(dream).await
         };
+        if let Some(since) = asked_since.filter(|_| summary.outcome == ExecutionOutcome::Executed) {
+            self.stops.release(since);
+        }
         drop(turn);
         self.publish(&summary);
         summary
@@ -386,7 +402,7 @@ impl Executor {
         if self.confirmation.is_wanted() {
             self.publish(&summary);
         }
-        let executed = self.move_arms(&self.motions(plan), progress, halt).await;
+        let executed = self.move_arms(&self.motions(plan), &[], progress, halt).await;
         if let Some(start_ns) = executed.start_ns {
             for ((arm, task), part) in self.arms.iter().zip(tasks).zip(&mut summary.arms) {
                 summary_of_run::add_execution(part, task, &arm.joints.recorded(start_ns));

@@ -73,6 +73,8 @@ pub(super) async fn publish(
             tracing::info!("all pairs published");
             std::future::pending::<()>().await;
         }
+        // Between the last pair and the first lies a period, else a bag of one pair would come without pause.
+        tokio::time::sleep(Duration::from_secs_f64(1.0 / settings.rate_hz)).await;
     }
 }
 

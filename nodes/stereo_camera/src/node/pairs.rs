@@ -14,6 +14,8 @@ pub(super) struct Pairs {
     /// Half a frame early is in time: cameras and this clock do not keep step.
     early_ns: i64,
     due_ns: i64,
+    /// When the last pair was taken, published or not.
+    last_ns: i64,
     told: (PairingCount, Instant),
 }
 
@@ -25,6 +27,7 @@ impl Pairs {
             period_ns: (1e9 / settings.rate_hz) as i64,
             early_ns: (0.5e9 / f64::from(settings.camera_rate_hz)) as i64,
             due_ns: i64::MIN,
+            last_ns: i64::MIN,
             told: (PairingCount::default(), Instant::now()),
         }
     }
@@ -39,9 +42,11 @@ impl Pairs {
         let pair = self.pairing.push(view, picture)?;
         let stamp_ns = pair[0].stamp_ns;
         // A recording that begins anew goes back in time, a camera that was away leaps ahead.
-        if stamp_ns.abs_diff(self.due_ns) > self.period_ns.unsigned_abs() * 2 {
+        let begins_anew = stamp_ns <= self.last_ns;
+        if begins_anew || stamp_ns.abs_diff(self.due_ns) > self.period_ns.unsigned_abs() * 2 {
             self.due_ns = stamp_ns;
         }
+        self.last_ns = stamp_ns;
         if stamp_ns < self.due_ns.saturating_sub(self.early_ns) {
             return None;
         }
