@@ -22,11 +22,7 @@ pub(crate) struct Level {
 
 /// A picture at full, half and quarter size.
 #[derive(Clone, Debug)]
-pub(crate) struct Levels {
-    levels: [Level; 3],
-    /// The quarter-size picture, blurred as [`COARSE`] wants it: many starts look at the same places of it.
-    coarse: Vec<Pixel>,
-}
+pub(crate) struct Levels([Level; 3]);
 
 /// The photo, and blurred as the stages of the descent want it.
 #[derive(Clone, Debug)]
@@ -40,7 +36,7 @@ impl Photo {
         let nothing = vec![false; (image.width() * image.height()) as usize];
         let masks = Masks { hands: nothing.clone(), shades: nothing, gloves: Vec::new() };
         let levels = Levels::with_hands(colours(image), image.width() as usize, masks);
-        let blurred = [MIDDLE, FINE[0], FINE[1]]
+        let blurred = [COARSE, MIDDLE, FINE[0], FINE[1]]
             .map(|Stage { scale, sigma_px, .. }| (scale, sigma_px, levels.at(scale).blurred(sigma_px)));
         Self { levels, blurred: blurred.into() }
     }
@@ -50,8 +46,7 @@ impl Photo {
         let unlike = |(scale, sigma_px, _): &&(Scale, f32, Vec<Pixel>)| {
             (*scale != stage.scale, (sigma_px - stage.sigma_px).abs().to_bits())
         };
-        let kept = self.blurred.iter().min_by_key(unlike).map_or(&[][..], |(.., picture)| picture);
-        self.levels.blurred(stage).unwrap_or(kept)
+        self.blurred.iter().min_by_key(unlike).map_or(&[], |(.., picture)| picture)
     }
 }
 
@@ -90,17 +85,11 @@ impl Levels {
         let full = Level { width, height: rgb.len() / width, rgb, masks };
         let half = full.halved();
         let quarter = half.halved();
-        let coarse = quarter.blurred(COARSE.sigma_px);
-        Self { levels: [full, half, quarter], coarse }
-    }
-
-    /// The picture blurred as a stage wants it, if that is at hand.
-    pub fn blurred(&self, stage: &Stage) -> Option<&[Pixel]> {
-        (stage.scale == Scale::Quarter).then_some(&self.coarse)
+        Self([full, half, quarter])
     }
 
     pub fn at(&self, scale: Scale) -> &Level {
-        let [full, half, quarter] = &self.levels;
+        let [full, half, quarter] = &self.0;
         match scale {
             Scale::Full => full,
             Scale::Half => half,

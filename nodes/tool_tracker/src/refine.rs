@@ -2,7 +2,7 @@ use crate::{
     appearance::Appearance,
     blur::{blur, reach_px},
     equations::{Background, Comparison},
-    levels::{Levels, Scale, crop},
+    levels::{Levels, Scale},
     look::Shot,
     pixel::{Area, Pixel, distance},
     points::{Picture, Points},
@@ -187,14 +187,9 @@ fn descend(
     level.crop_valid(window, &level.masks.shades, before);
     level.crop_valid(window, &level.masks.gloves, bare);
     scene.shot.photo.levels.at(stage.scale).crop_rgb(window, background);
-    match scene.frame.blurred(&stage) {
-        Some(picture) => crop(picture, level.width, window, image, |colour| colour),
-        None => {
-            image.clear();
-            image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
-            blur(image, width, Area::whole(width, height), stage.sigma_px, blurred);
-        }
-    }
+    image.clear();
+    image.extend(sharp.iter().map(|colour| colour.map(f32::from)));
+    blur(image, width, Area::whole(width, height), stage.sigma_px, blurred);
 
     let mut best: Option<Refined> = None;
     let mut damping = 1e-3;
